@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The contract between a namespace and the storage behind it.
+ *
+ * A backend knows bytes: no NVMe, no blocks, no host.  Whoever calls it has
+ * checked that [offset, offset + length) lies within the size, that both are
+ * multiples of the block size, and that a read-only backend is not written.
+ *
+ * Threads: a backend is shared by all workers.  Every call that concerns an
+ * operation is made on the worker whose lane is given, and `done` is called
+ * on that same worker.  open and close are called by the main thread.
+ */
+#ifndef NVMFD_BACKEND_BACKEND_H
+#define NVMFD_BACKEND_BACKEND_H
+
+#include "base/timer.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct backend;
+struct io_engine;
+
+enum backend_opcode { BACKEND_READ, BACKEND_WRITE, BACKEND_FLUSH };
+
+/* Force unit access: a write is durable before it is done. */
+#define BACKEND_FUA 1u
+
+/* What backend_submit answers when `done` will be called later. */
+#define BACKEND_PENDING 1
+
+/* What a worker lends to the operations that it starts. */
+struct backend_lane {
+	struct io_engine *io;		/* asynchronous file I/O */
+	struct timer_heap *timers;	/* of CLOCK_MONOTONIC */
+};
+
+struct backend_op {
+	enum backend_opcode opcode;
+	unsigned int flags;
+	uint64_t offset;		/* bytes */
+	uint32_t length;		/* bytes; 0 for a flush */
+	/* Contiguous; aligned to backend_info.alignment unless the backend is
+	 * immediate.  The caller's; untouched by him until the operation has
+	 * ended. */
+	void *data;
+	/* Called once if and only if backend_submit answered PENDING, from the
+	 * lane's worker and never from within backend_submit.  0, or -errno. */
+	void (*done)(struct backend_op *, int result);
+	/* For the backend while the operation is under way.  A wrapper keeps
+	 * what it needs in an operation of its own. */
+	uint64_t scratch[8];
+};
+
+struct backend_info {
+	uint64_t size;			/* bytes */
+	uint32_t block_size;		/* of the namespace: 512 .. 4096 */
+	uint32_t physical_block;	/* what the storage writes as one, bytes */
+	uint32_t alignment;		/* of data, bytes; 1: any */
+	bool read_only;
+	bool has_volatile_cache;	/* writes are durable only after a flush */
+	/* backend_submit never answers PENDING for a read or a write, and
+	 * takes data at any address. */
+	bool is_immediate;
+};
+
+struct backend_ops {
+	/* 0 when done, -errno when failed, BACKEND_PENDING. */
+	int (*submit)(struct backend *, struct backend_lane *, struct backend_op *);
+	/* Optional.  Asks that a pending operation end soon, with -ECANCELED
+	 * through `done`.  0: it will; -EBUSY: it can't be recalled. */
+	int (*cancel)(struct backend *, struct backend_lane *, struct backend_op *);
+	void (*close)(struct backend *);
+};
+
+/* A backend embeds this as its first member. */
+struct backend {
+	const struct backend_ops *ops;
+	struct backend_info info;
+};
+
+static inline int backend_submit(struct backend *b, struct backend_lane *lane,
+				 struct backend_op *op)
+{
+	return b->ops->submit(b, lane, op);
+}
+
+static inline int backend_cancel(struct backend *b, struct backend_lane *lane,
+				 struct backend_op *op)
+{
+	return b->ops->cancel ? b->ops->cancel(b, lane, op) : -16 /* -EBUSY */;
+}
+
+/* No operation may be under way. */
+static inline void backend_close(struct backend *b)
+{
+	if (b)
+		b->ops->close(b);
+}
+
+#endif
