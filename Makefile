@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# A thin door to meson and ninja.  `make help` lists what there is.
+#
+#   BUILD=dir     where to build (build)
+#   PREFIX=/usr   DESTDIR=dir     for make install (/usr/local)
+
+BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+MESON ?= meson
+
+.PHONY: all build run test check install asan tsan valgrind clang clean help
+.DEFAULT_GOAL := build
+
+all: build
+
+build: 		## compile (installs the packages that are missing)
+	@scripts/setup build
+	@scripts/build $(BUILD)
+
+run: build	## serve a RAM disk and a file on 127.0.0.1
+	@scripts/run $(BUILD)
+
+test:		## everything: unit, protocol and a real Linux host in a guest
+	@scripts/test $(BUILD) all
+
+check:		## the quick half: under a minute, no guest
+	@scripts/test $(BUILD) quick
+
+install: build	## nvmfd, nvmf, libnvmf, manual pages
+	@$(MESON) configure $(BUILD) -Dprefix=$(abspath $(PREFIX))
+	@DESTDIR=$(abspath $(DESTDIR)) $(MESON) install -C $(BUILD) --quiet
+
+asan:		## the quick tests under the address and undefined sanitizers
+	@scripts/variant asan
+
+tsan:		## the quick tests under the thread sanitizer
+	@scripts/variant tsan
+
+valgrind:	## the unit tests under valgrind
+	@scripts/variant valgrind
+
+clang:		## the quick tests, built by clang
+	@scripts/variant clang
+
+clean:		## remove every build folder
+	rm -rf build build-*
+
+help:		## this list
+	@sed -n 's/^\([a-z]*\):[^#]*##[[:space:]]*\(.*\)/  make \1\t\2/p' Makefile | expand -t 20
