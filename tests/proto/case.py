@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the test modules share: a daemon for each class, and its hosts."""
+import unittest
+
+import daemon
+import wire
+from nvmetcp import Controller, Queue
+from wire import Sc
+
+
+class TargetCase(unittest.TestCase):
+    """Tests against one daemon that starts once for the class."""
+
+    devices = ('ramdisk:16M',)
+    args = ()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.target = daemon.Daemon(*cls.devices, args=cls.args).start()
+        cls.addClassCleanup(cls.target.stop)
+
+    def run(self, result=None):
+        """As ever, and shows the daemon's log after a failure."""
+        bad = len(result.failures) + len(result.errors)
+        super().run(result)
+        if len(result.failures) + len(result.errors) > bad:
+            self.target.print_log()
+
+    def controller(self, **how):
+        how.setdefault('subnqn', self.target.nqn)
+        address = how.pop('address', self.target.io)
+        made = Controller(address, how.pop('subnqn'), **how)
+        self.addCleanup(made.close)
+        return made
+
+    def queue(self, address=None, **how):
+        """A connection, not yet connected to a controller."""
+        made = Queue(address or self.target.io, **how)
+        self.addCleanup(made.close)
+        return made
+
+    def io(self, *, sqsize=127, cattr=0, **how):
+        """A controller's first I/O queue; .controller leads back."""
+        controller = self.controller(**how)
+        queue, = controller.io_queues(1, sqsize=sqsize, cattr=cattr)
+        queue.controller = controller
+        return queue
+
+    def assert_status(self, cqe, *expected, dnr=None):
+        cqe = getattr(cqe, 'cqe', cqe)
+        names = ' or '.join(Sc(sc).name for sc in expected)
+        self.assertIn(cqe.sc, expected, f'{cqe}, not {names}')
+        if dnr is not None:
+            self.assertEqual(cqe.dnr, dnr, f'DNR of {cqe}')
+        return cqe
+
+    def assert_success(self, command):
+        return self.assert_status(command, Sc.SUCCESS)
+
+
+def pattern(blocks, seed=0, size=512):
+    """Blocks that tell their number and the seed, each different."""
+    out = bytearray()
+    for number in range(blocks):
+        out += (f'{seed}:{number}|'.encode() * (size // 4))[:size]
+    return bytes(out)
+
+
+def write_blocks(queue, slba, data, nsid=1, size=512, **how):
+    return queue.run(wire.write(nsid, slba, len(data) // size,
+                                how.pop('flags', 0)), data, **how)
+
+
+def read_blocks(queue, slba, blocks, nsid=1, size=512, **how):
+    return queue.run(wire.read(nsid, slba, blocks, how.pop('flags', 0)),
+                     length=blocks * size, **how)
