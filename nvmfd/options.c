@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "options.h"
+
+#include "base/number.h"
+#include "wire/nqn.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <netdb.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+enum option_kind {
+	KIND_FLAG,		/* bool */
+	KIND_ACTION,		/* enum options_action, `least` is the value */
+	KIND_NUMBER,		/* uint32_t in [least, most] */
+	KIND_SECONDS,		/* as KIND_NUMBER */
+	KIND_SIZE,		/* uint64_t in [least, most], a multiple of `unit` */
+	KIND_POWER,		/* as KIND_SIZE, a power of two */
+	KIND_CHOICE,		/* uint32_t, the index in `choices` */
+	KIND_TEXT,		/* const char *, not empty */
+	KIND_NQN,		/* const char * */
+	KIND_ADDRESS,		/* one more in listen[] */
+};
+
+struct option_row {
+	char letter;			/* 0: none */
+	const char *name;
+	const char *argument;		/* what --help calls it; NULL: none */
+	enum option_kind kind;
+	size_t offset;			/* of its field */
+	const char *standard;		/* the default, as one would type it */
+	uint64_t least, most, unit;
+	const char *const *choices;
+	const char *help;
+};
+
+#define FIELD(name) offsetof(struct nvmfd_options, name)
+#define KiB ((uint64_t)1 << 10)
+#define MiB ((uint64_t)1 << 20)
+#define GiB ((uint64_t)1 << 30)
+
+static const char *const transports[] = { "tcp", NULL };
+static const char *const successes[] = { "spec", "always", NULL };
+static const char *const engines[] = { "auto", "uring", "threads", NULL };
+
+/* The parser, --help and its defaults come from these rows. */
+static const struct option_row rows[] = {
+	{ .letter = 'd', .name = "debug", .kind = KIND_FLAG, .offset = FIELD(debug),
+	  .help = "stay in the foreground and say more" },
+	{ .name = "foreground", .kind = KIND_FLAG, .offset = FIELD(foreground),
+	  .help = "stay in the foreground" },
+	{ .letter = 'F', .name = "allow-sqflow-off", .kind = KIND_FLAG, .offset = FIELD(allow_sqflow_off),
+	  .help = "hosts may switch SQ flow control off" },
+	{ .letter = 'G', .name = "allow-data-digest", .kind = KIND_FLAG, .offset = FIELD(allow_data_digest),
+	  .help = "hosts may switch data digests on" },
+	{ .letter = 'g', .name = "allow-header-digest", .kind = KIND_FLAG, .offset = FIELD(allow_header_digest),
+	  .help = "hosts may switch header digests on" },
+	{ .letter = 'K', .name = "kernel", .kind = KIND_FLAG, .offset = FIELD(kernel),
+	  .help = "hand I/O to the kernel's target (not built yet)" },
+	{ .letter = 'P', .name = "discovery-port", .argument = "PORT", .kind = KIND_NUMBER,
+	  .offset = FIELD(discovery_port), .standard = "8009", .most = 65535,
+	  .help = "TCP port of the discovery controller; 0 takes any free one" },
+	{ .letter = 'p', .name = "io-port", .argument = "PORT", .kind = KIND_NUMBER,
+	  .offset = FIELD(io_port), .standard = "4420", .most = 65535,
+	  .help = "TCP port of the I/O controllers; 0 takes any free one" },
+	{ .letter = 't', .name = "transport", .argument = "NAME", .kind = KIND_CHOICE,
+	  .offset = FIELD(transport), .standard = "tcp", .choices = transports,
+	  .help = "the transport: tcp" },
+	{ .letter = 'n', .name = "subnqn", .argument = "NQN", .kind = KIND_NQN, .offset = FIELD(subnqn),
+	  .help = "the subsystem's name; by default this machine's own" },
+	{ .name = "listen", .argument = "ADDR", .kind = KIND_ADDRESS,
+	  .help = "an IPv4 or IPv6 address to listen on, may be repeated; by default every one" },
+	{ .name = "pidfile", .argument = "FILE", .kind = KIND_TEXT, .offset = FIELD(pidfile),
+	  .help = "where to write the process id" },
+	{ .name = "ports-file", .argument = "FILE", .kind = KIND_TEXT, .offset = FIELD(ports_file),
+	  .help = "where to write the ports, once it listens" },
+	{ .name = "state-file", .argument = "FILE", .kind = KIND_TEXT, .offset = FIELD(state_file),
+	  .help = "where the default NQN and serial number are kept" },
+	{ .name = "c2h-success", .argument = "WHEN", .kind = KIND_CHOICE, .offset = FIELD(c2h_success),
+	  .standard = "spec", .choices = successes,
+	  .help = "end reads by the SUCCESS flag: spec (without SQ flow control only) or always" },
+	{ .name = "engine", .argument = "NAME", .kind = KIND_CHOICE, .offset = FIELD(engine),
+	  .standard = "auto", .choices = engines,
+	  .help = "file I/O by uring, by threads, or auto: uring where the kernel has it" },
+	{ .name = "workers", .argument = "N", .kind = KIND_NUMBER, .offset = FIELD(workers),
+	  .least = 1, .most = 256, .help = "event loops; by default one per CPU" },
+	{ .name = "io-queues", .argument = "N", .kind = KIND_NUMBER, .offset = FIELD(io_queues),
+	  .standard = "128", .least = 1, .most = 65535, .help = "most I/O queues of a controller" },
+	{ .name = "queue-entries", .argument = "N", .kind = KIND_NUMBER, .offset = FIELD(queue_entries),
+	  .standard = "1024", .least = 16, .most = 4096, .help = "most entries of an I/O queue" },
+	{ .name = "nn", .argument = "N", .kind = KIND_NUMBER, .offset = FIELD(nn),
+	  .standard = "256", .least = 1, .most = 65535, .help = "highest namespace identifier" },
+	{ .name = "mdts", .argument = "SIZE", .kind = KIND_POWER, .offset = FIELD(mdts),
+	  .standard = "1M", .least = 4 * KiB, .most = 32 * MiB, .help = "most data of a command" },
+	{ .name = "in-capsule-data", .argument = "SIZE", .kind = KIND_SIZE, .offset = FIELD(in_capsule_data),
+	  .standard = "16K", .most = 128 * KiB, .unit = 16, .help = "most data inside an I/O command's capsule" },
+	{ .name = "max-h2c-data", .argument = "SIZE", .kind = KIND_SIZE, .offset = FIELD(max_h2c_data),
+	  .standard = "1M", .least = 4 * KiB, .most = 32 * MiB, .unit = 4,
+	  .help = "most data of one PDU from a host" },
+	{ .name = "buffers", .argument = "SIZE", .kind = KIND_SIZE, .offset = FIELD(buffers),
+	  .standard = "64M", .least = 1 * MiB, .most = 64 * GiB, .unit = 4 * KiB,
+	  .help = "memory for data under way, per worker" },
+	{ .name = "handshake-timeout", .argument = "SECONDS", .kind = KIND_SECONDS,
+	  .offset = FIELD(handshake_timeout), .standard = "10", .least = 1, .most = 3600,
+	  .help = "how long a new connection may take to say who it is" },
+	{ .name = "association-timeout", .argument = "SECONDS", .kind = KIND_SECONDS,
+	  .offset = FIELD(association_timeout), .standard = "120", .least = 1, .most = 86400,
+	  .help = "how long a disabled controller is kept" },
+	{ .letter = 'h', .name = "help", .kind = KIND_ACTION, .least = OPTIONS_HELP, .help = "this list" },
+	{ .letter = 'V', .name = "version", .kind = KIND_ACTION, .least = OPTIONS_VERSION,
+	  .help = "the version, and what was built in" },
+};
+
+#define ROWS (sizeof(rows) / sizeof(rows[0]))
+/* getopt's value of a long option: beyond every letter. */
+#define LONG_BASE 256
+
+struct sentence {
+	char *text;
+	size_t size;
+};
+
+static int refuse(struct sentence *s, int code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int refuse(struct sentence *s, int code, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(s->text, s->size, format, ap);
+	va_end(ap);
+	return code;
+}
+
+static void *field_of(struct nvmfd_options *o, const struct option_row *row)
+{
+	return (char *)o + row->offset;
+}
+
+static int set_number(struct nvmfd_options *o, const struct option_row *row,
+		      const char *text, struct sentence *s)
+{
+	uint64_t value;
+
+	if (number_parse(text, &value) || value < row->least || value > row->most)
+		return refuse(s, -EINVAL, "--%s: '%s' is not a number%s from %ju to %ju", row->name, text,
+			      row->kind == KIND_SECONDS ? " of seconds" : "",
+			      (uintmax_t)row->least, (uintmax_t)row->most);
+	*(uint32_t *)field_of(o, row) = (uint32_t)value;
+	return 0;
+}
+
+static int set_size(struct nvmfd_options *o, const struct option_row *row,
+		    const char *text, struct sentence *s)
+{
+	uint64_t value;
+
+	if (size_parse(text, &value) || value < row->least || value > row->most)
+		return refuse(s, -EINVAL, "--%s: '%s' is not a size from %ju to %ju bytes", row->name, text,
+			      (uintmax_t)row->least, (uintmax_t)row->most);
+	if (row->kind == KIND_POWER && (value & (value - 1)))
+		return refuse(s, -EINVAL, "--%s: '%s' is not a power of two", row->name, text);
+	if (row->unit && value % row->unit)
+		return refuse(s, -EINVAL, "--%s: '%s' is not a multiple of %ju bytes", row->name, text,
+			      (uintmax_t)row->unit);
+	*(uint64_t *)field_of(o, row) = value;
+	return 0;
+}
+
+static int set_choice(struct nvmfd_options *o, const struct option_row *row,
+		      const char *text, struct sentence *s)
+{
+	char allowed[64] = "";
+
+	for (uint32_t i = 0; row->choices[i]; i++) {
+		if (!strcasecmp(text, row->choices[i])) {
+			*(uint32_t *)field_of(o, row) = i;
+			return 0;
+		}
+		if (i)
+			strncat(allowed, row->choices[i + 1] ? ", " : " or ",
+				sizeof(allowed) - strlen(allowed) - 1);
+		strncat(allowed, row->choices[i], sizeof(allowed) - strlen(allowed) - 1);
+	}
+	return refuse(s, -EINVAL, "--%s: '%s' is not %s", row->name, text, allowed);
+}
+
+static int set_text(struct nvmfd_options *o, const struct option_row *row,
+		    const char *text, struct sentence *s)
+{
+	if (!*text)
+		return refuse(s, -EINVAL, "--%s: the name is empty", row->name);
+	*(const char **)field_of(o, row) = text;
+	return 0;
+}
+
+static int set_nqn(struct nvmfd_options *o, const struct option_row *row,
+		   const char *text, struct sentence *s)
+{
+	enum nqn_fault fault = nqn_check(text, strlen(text));
+
+	if (fault != NQN_GOOD)
+		return refuse(s, -EINVAL, "--%s: '%s' %s", row->name, text, nqn_fault_text(fault));
+	if (!strcmp(text, NQN_DISCOVERY))
+		return refuse(s, -EINVAL, "--%s: '%s' is the name of the discovery subsystem", row->name, text);
+	*(const char **)field_of(o, row) = text;
+	return 0;
+}
+
+static int add_address(struct nvmfd_options *o, const struct option_row *row,
+		       const char *text, struct sentence *s)
+{
+	const struct addrinfo hints = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM };
+	struct addrinfo *found;
+
+	if (getaddrinfo(text, NULL, &hints, &found))
+		return refuse(s, -EINVAL, "--%s: '%s' is not an IPv4 or IPv6 address", row->name, text);
+	freeaddrinfo(found);
+	if (o->listen_count == OPTIONS_MAX_LISTEN)
+		return refuse(s, -E2BIG, "--%s: '%s' is one too many: %d are allowed", row->name, text,
+			      OPTIONS_MAX_LISTEN);
+	o->listen[o->listen_count++] = text;
+	return 0;
+}
+
+static int set_option(struct nvmfd_options *o, const struct option_row *row,
+		      const char *text, struct sentence *s)
+{
+	switch (row->kind) {
+	case KIND_FLAG:
+		*(bool *)field_of(o, row) = true;
+		return 0;
+	case KIND_ACTION:
+		o->action = (enum options_action)row->least;
+		return 0;
+	case KIND_NUMBER:
+	case KIND_SECONDS:
+		return set_number(o, row, text, s);
+	case KIND_SIZE:
+	case KIND_POWER:
+		return set_size(o, row, text, s);
+	case KIND_CHOICE:
+		return set_choice(o, row, text, s);
+	case KIND_TEXT:
+		return set_text(o, row, text, s);
+	case KIND_NQN:
+		return set_nqn(o, row, text, s);
+	case KIND_ADDRESS:
+		return add_address(o, row, text, s);
+	}
+	return -EINVAL;
+}
+
+static uint32_t usable_cpus(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set))
+		return 1;
+	return (uint32_t)CPU_COUNT(&set) > 256 ? 256 : (uint32_t)CPU_COUNT(&set);
+}
+
+static int set_defaults(struct nvmfd_options *o, struct sentence *s)
+{
+	int err = 0;
+
+	memset(o, 0, sizeof(*o));
+	for (size_t i = 0; i < ROWS && !err; i++)
+		if (rows[i].standard)
+			err = set_option(o, &rows[i], rows[i].standard, s);
+	o->workers = usable_cpus();
+	return err;
+}
+
+/* What getopt_long asks for, made from the rows. */
+struct getopt_tables {
+	char letters[2 + 2 * ROWS];
+	struct option longs[ROWS + 1];
+};
+
+static void fill_getopt_tables(struct getopt_tables *t)
+{
+	char *p = t->letters;
+
+	memset(t, 0, sizeof(*t));
+	*p++ = ':';			/* tell a missing argument apart */
+	for (size_t i = 0; i < ROWS; i++) {
+		t->longs[i].name = rows[i].name;
+		t->longs[i].has_arg = rows[i].argument ? required_argument : no_argument;
+		t->longs[i].val = LONG_BASE + (int)i;
+		if (!rows[i].letter)
+			continue;
+		*p++ = rows[i].letter;
+		if (rows[i].argument)
+			*p++ = ':';
+	}
+}
+
+static const struct option_row *row_of(int value)
+{
+	if (value >= LONG_BASE)
+		return &rows[value - LONG_BASE];
+	for (size_t i = 0; i < ROWS; i++)
+		if (rows[i].letter && rows[i].letter == value)
+			return &rows[i];
+	return NULL;
+}
+
+/* getopt's two complaints; the word at fault stands before optind. */
+static int refuse_word(struct sentence *s, int what, char **argv)
+{
+	const struct option_row *row = optopt ? row_of(optopt) : NULL;
+
+	if (what == ':' && row)
+		return refuse(s, -EINVAL, "--%s needs an argument: %s", row->name, row->argument);
+	if (row)
+		return refuse(s, -EINVAL, "--%s takes no argument, but '%s' gives one", row->name,
+			      argv[optind - 1]);
+	if (optopt)
+		return refuse(s, -EINVAL, "'-%c' is not an option; see nvmfd --help", optopt);
+	return refuse(s, -EINVAL, "'%s' is not an option, or the beginning of several; see nvmfd --help",
+		      argv[optind - 1]);
+}
+
+/* What no option can tell alone. */
+static int check_together(const struct nvmfd_options *o, struct sentence *s)
+{
+	if (o->kernel)
+		return refuse(s, -ENOTSUP, "-K: kernel mode is not built yet");
+	if (o->io_port && o->io_port == o->discovery_port)
+		return refuse(s, -EINVAL, "--io-port and --discovery-port are both %ju: they must differ "
+			      "(the I/O port answers discovery as well)", (uintmax_t)o->io_port);
+	if (o->buffers < o->mdts)
+		return refuse(s, -EINVAL, "--buffers: %ju bytes do not hold one command of --mdts (%ju bytes)",
+			      (uintmax_t)o->buffers, (uintmax_t)o->mdts);
+	if (!o->device_count)
+		return refuse(s, -EINVAL, "no device to serve; for example: nvmfd -d ramdisk:1G");
+	if (o->device_count > o->nn)
+		return refuse(s, -EINVAL, "%zu devices are more than --nn allows (%ju)", o->device_count,
+			      (uintmax_t)o->nn);
+	return 0;
+}
+
+int options_parse(struct nvmfd_options *o, int argc, char **argv, char *error, size_t error_size)
+{
+	struct sentence s = { error, error_size };
+	struct getopt_tables tables;
+	int err, value;
+
+	err = set_defaults(o, &s);
+	if (err)
+		return err;
+	fill_getopt_tables(&tables);
+	optind = 0;			/* glibc: begin anew */
+	opterr = 0;
+	while ((value = getopt_long(argc, argv, tables.letters, tables.longs, NULL)) != -1) {
+		if (value == ':' || value == '?')
+			return refuse_word(&s, value, argv);
+		err = set_option(o, row_of(value), optarg, &s);
+		if (err || o->action != OPTIONS_SERVE)
+			return err;
+	}
+	o->foreground |= o->debug;
+	o->devices = argv + optind;
+	o->device_count = (size_t)(argc - optind);
+	return check_together(o, &s);
+}
+
+static void help_row(FILE *to, const struct option_row *row)
+{
+	char left[64];
+
+	snprintf(left, sizeof(left), "%c%c%c --%s%s%s", row->letter ? '-' : ' ',
+		 row->letter ? row->letter : ' ', row->letter ? ',' : ' ', row->name,
+		 row->argument ? " " : "", row->argument ? row->argument : "");
+	fprintf(to, "  %-34s %s", left, row->help);
+	if (row->standard && strcmp(row->name, "transport"))
+		fprintf(to, " (%s)", row->standard);
+	fputc('\n', to);
+}
+
+void options_help(FILE *to)
+{
+	fputs("usage: nvmfd [-dFGgK] [-P PORT] [-p PORT] [-t NAME] [-n NQN] [OPTION ...] DEVICE ...\n"
+	      "\n"
+	      "Serves block devices, files and memory to NVMe/TCP hosts.\n"
+	      "\n", to);
+	for (size_t i = 0; i < ROWS; i++)
+		help_row(to, &rows[i]);
+	fputs("\n"
+	      "Devices: KIND:TARGET[?KEY=VALUE[&KEY=VALUE ...]]\n"
+	      "  ramdisk:SIZE   memory, lost at the end\n"
+	      "  file:PATH      a file or a block device; a bare path means the same\n"
+	      "  null:SIZE      forgets what is written and reads zeros\n"
+	      "Keys: bs=BYTES nsid=N uuid=UUID ro direct\n"
+	      "Wrappers: delay:ms=N/DEVICE error:read=EIO&rate=0.1/DEVICE; see nvmfd(8)\n", to);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The command line: every setting of the daemon in one struct. */
+#ifndef NVMFD_OPTIONS_H
+#define NVMFD_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define OPTIONS_MAX_LISTEN 16
+
+enum options_action { OPTIONS_SERVE, OPTIONS_HELP, OPTIONS_VERSION };
+enum options_c2h_success { C2H_SUCCESS_SPEC, C2H_SUCCESS_ALWAYS };
+/* The order of enum io_engine_kind. */
+enum options_engine { ENGINE_AUTO, ENGINE_URING, ENGINE_THREADS };
+
+/* Strings belong to argv. */
+struct nvmfd_options {
+	enum options_action action;	/* HELP, VERSION: nothing else is checked */
+	bool debug;			/* -d */
+	bool foreground;		/* so does debug */
+	bool allow_sqflow_off;		/* -F */
+	bool allow_data_digest;		/* -G */
+	bool allow_header_digest;	/* -g */
+	bool kernel;			/* -K: refused so far */
+	uint32_t discovery_port;	/* 0: any free one */
+	uint32_t io_port;		/* 0: any free one */
+	uint32_t transport;		/* 0: tcp, the only one */
+	const char *subnqn;		/* NULL: the machine's own, see state.h */
+	const char *listen[OPTIONS_MAX_LISTEN];	/* numeric addresses */
+	size_t listen_count;		/* 0: every address, IPv4 and IPv6 */
+	const char *pidfile;		/* NULL: the default, when detached */
+	const char *ports_file;		/* NULL: none */
+	const char *state_file;		/* NULL: the default */
+	uint32_t c2h_success;		/* enum options_c2h_success */
+	uint32_t engine;		/* enum options_engine */
+	uint32_t workers;
+	uint32_t io_queues;		/* most per controller */
+	uint32_t queue_entries;		/* most per queue */
+	uint32_t nn;			/* highest NSID */
+	uint32_t handshake_timeout;	/* seconds */
+	uint32_t association_timeout;	/* seconds */
+	uint64_t mdts;			/* bytes, a power of two, 4096 or more */
+	uint64_t in_capsule_data;	/* bytes, a multiple of 16 */
+	uint64_t max_h2c_data;		/* bytes, a multiple of 4 */
+	uint64_t buffers;		/* bytes per worker */
+	char *const *devices;		/* see device_spec.h */
+	size_t device_count;
+};
+
+/*
+ * Fills *o with the defaults and then with what argv says.  argv is permuted:
+ * the devices end up last.  0, or -errno with one sentence that names the
+ * option, what stood there and what is allowed.
+ */
+int options_parse(struct nvmfd_options *o, int argc, char **argv,
+		  char *error, size_t error_size);
+
+void options_help(FILE *to);
+
+#endif
