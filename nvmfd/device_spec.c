@@ -1,0 +1,512 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "device_spec.h"
+
+#include "base/number.h"
+#include "wire/nqn.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_DELAY_MS	3600000u
+#define MAX_ERRNO	133
+
+/* What is being parsed, for the sentences. */
+struct reading {
+	struct device_spec *spec;
+	struct device_wrapper *wrapper;	/* NULL: the device itself */
+	const char *text;
+	char *error;
+	size_t error_size;
+};
+
+struct key_row {
+	const char *name;
+	bool may_be_bare;		/* "key" alone means "key=yes" */
+	unsigned int kinds;		/* bits of enum device_kind */
+	int (*set)(struct reading *r, const char *key, const char *value);
+};
+
+static int refuse(const struct reading *r, int code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static int refuse(const struct reading *r, int code, const char *format, ...)
+{
+	int head = snprintf(r->error, r->error_size, "device '%s': ", r->text);
+	va_list ap;
+
+	if (head < 0 || (size_t)head >= r->error_size)
+		return code;
+	va_start(ap, format);
+	vsnprintf(r->error + head, r->error_size - (size_t)head, format, ap);
+	va_end(ap);
+	return code;
+}
+
+static int read_number(const struct reading *r, const char *key, const char *value,
+		       uint64_t least, uint64_t most, uint64_t *number)
+{
+	uint64_t got;
+
+	if (number_parse(value, &got) || got < least || got > most)
+		return refuse(r, -EINVAL, "%s=%s is not a number from %ju to %ju", key, value,
+			      (uintmax_t)least, (uintmax_t)most);
+	*number = got;
+	return 0;
+}
+
+static int read_answer(const struct reading *r, const char *key, const char *value, bool *answer)
+{
+	static const char *const words[][2] = {
+		{ "no", "yes" }, { "0", "1" }, { "off", "on" }, { "false", "true" },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		for (int yes = 0; yes <= 1; yes++) {
+			if (!strcmp(value, words[i][yes])) {
+				*answer = yes;
+				return 0;
+			}
+		}
+	}
+	return refuse(r, -EINVAL, "%s=%s is neither yes nor no", key, value);
+}
+
+/* --- keys of the device ------------------------------------------------------ */
+
+static int set_bs(struct reading *r, const char *key, const char *value)
+{
+	uint64_t size;
+
+	if (size_parse(value, &size) || size < 512 || size > 4096 || (size & (size - 1)))
+		return refuse(r, -EINVAL, "%s=%s is not 512, 1024, 2048 or 4096", key, value);
+	r->spec->block_size = (uint32_t)size;
+	return 0;
+}
+
+static int set_nsid(struct reading *r, const char *key, const char *value)
+{
+	uint64_t nsid = 0;
+	int err = read_number(r, key, value, 1, DEVICE_MAX_NSID, &nsid);
+
+	if (!err)
+		r->spec->nsid = (uint32_t)nsid;
+	return err;
+}
+
+static unsigned int hex_value(char c)
+{
+	return (unsigned int)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+}
+
+static int set_uuid(struct reading *r, const char *key, const char *value)
+{
+	static const uint8_t nil[16];
+	uint8_t *to = r->spec->uuid;
+
+	if (!is_uuid_text(value, strlen(value)))
+		return refuse(r, -EINVAL, "%s=%s is no UUID (8-4-4-4-12 digits)", key, value);
+	for (const char *p = value; *p; p += 2) {
+		if (*p == '-')
+			p++;
+		*to++ = (uint8_t)(hex_value(p[0]) << 4 | hex_value(p[1]));
+	}
+	if (!memcmp(r->spec->uuid, nil, sizeof(nil)))
+		return refuse(r, -EINVAL, "%s=%s: a UUID of zeros says that there is none", key, value);
+	r->spec->has_uuid = true;
+	return 0;
+}
+
+static int set_ro(struct reading *r, const char *key, const char *value)
+{
+	return read_answer(r, key, value, &r->spec->read_only);
+}
+
+static int set_direct(struct reading *r, const char *key, const char *value)
+{
+	return read_answer(r, key, value, &r->spec->direct);
+}
+
+#define KIND(kind) (1u << (kind))
+#define EVERY_KIND (KIND(DEVICE_RAMDISK) | KIND(DEVICE_FILE) | KIND(DEVICE_NULL))
+
+static const struct key_row device_keys[] = {
+	{ "bs", false, EVERY_KIND, set_bs },
+	{ "nsid", false, EVERY_KIND, set_nsid },
+	{ "uuid", false, EVERY_KIND, set_uuid },
+	{ "ro", true, EVERY_KIND, set_ro },
+	{ "direct", true, KIND(DEVICE_FILE), set_direct },
+	{ NULL, false, 0, NULL },
+};
+
+/* --- keys of the wrappers ---------------------------------------------------- */
+
+/* Which verb a key like "read" or "read-ms" names; DEVICE_VERBS: all. */
+static enum device_verb verb_of(const char *key)
+{
+	static const char *const names[] = { "read", "write", "flush" };
+
+	for (int verb = 0; verb < DEVICE_VERBS; verb++)
+		if (!strncmp(key, names[verb], strlen(names[verb])))
+			return (enum device_verb)verb;
+	return DEVICE_VERBS;
+}
+
+/* "ms" stands for every verb that no key of its own has set. */
+static int set_ms(struct reading *r, const char *key, const char *value)
+{
+	enum device_verb verb = verb_of(key);
+	uint64_t ms = 0;
+	int err = read_number(r, key, value, 0, MAX_DELAY_MS, &ms);
+
+	if (err)
+		return err;
+	if (verb < DEVICE_VERBS)
+		r->wrapper->ms[verb] = (uint32_t)ms;
+	for (int i = 0; verb == DEVICE_VERBS && i < DEVICE_VERBS; i++)
+		r->wrapper->ms[i] = (uint32_t)ms;
+	return 0;
+}
+
+static int errno_named(const char *name)
+{
+	for (int code = 1; code <= MAX_ERRNO; code++) {
+		const char *known = strerrorname_np(code);
+
+		if (known && !strcmp(known, name))
+			return code;
+	}
+	return 0;
+}
+
+static int set_error(struct reading *r, const char *key, const char *value)
+{
+	enum device_verb verb = verb_of(key);
+	int code = errno_named(value);
+
+	if (!code)
+		return refuse(r, -EINVAL, "%s=%s is not the name of an error, such as EIO or ENOSPC", key, value);
+	if (verb < DEVICE_VERBS)
+		r->wrapper->error[verb] = code;
+	for (int i = 0; verb == DEVICE_VERBS && i < DEVICE_VERBS; i++)
+		r->wrapper->error[i] = code;
+	return 0;
+}
+
+/* 0.25, .25, 1, 25%: in millionths. */
+static int rate_parse(const char *value, uint32_t *rate)
+{
+	size_t length = strlen(value);
+	bool is_percent = length && value[length - 1] == '%';
+	uint64_t unit = is_percent ? DEVICE_RATE_ALWAYS / 100 : DEVICE_RATE_ALWAYS;
+	uint64_t sum = 0;
+	bool is_fraction = false, has_digit = false;
+
+	for (size_t i = 0; i < length - is_percent; i++) {
+		if (value[i] == '.' && !is_fraction) {
+			is_fraction = true;
+			continue;
+		}
+		if (value[i] < '0' || value[i] > '9' || sum > DEVICE_RATE_ALWAYS)
+			return -EINVAL;
+		has_digit = true;
+		if (is_fraction)
+			unit /= 10;
+		sum = is_fraction ? sum + (uint64_t)(value[i] - '0') * unit :
+				    sum * 10 + (uint64_t)(value[i] - '0') * unit;
+	}
+	if (!has_digit || sum > DEVICE_RATE_ALWAYS)
+		return -EINVAL;
+	*rate = (uint32_t)sum;
+	return 0;
+}
+
+static int set_rate(struct reading *r, const char *key, const char *value)
+{
+	if (rate_parse(value, &r->wrapper->rate))
+		return refuse(r, -EINVAL, "%s=%s is not a share from 0 to 1, or from 0%% to 100%%", key, value);
+	return 0;
+}
+
+static int set_after(struct reading *r, const char *key, const char *value)
+{
+	return read_number(r, key, value, 0, UINT64_MAX, &r->wrapper->after);
+}
+
+static int set_count(struct reading *r, const char *key, const char *value)
+{
+	return read_number(r, key, value, 1, UINT64_MAX, &r->wrapper->count);
+}
+
+/* A key for all verbs stands first and is applied first. */
+static const struct key_row delay_keys[] = {
+	{ "ms", false, EVERY_KIND, set_ms },
+	{ "read-ms", false, EVERY_KIND, set_ms },
+	{ "write-ms", false, EVERY_KIND, set_ms },
+	{ "flush-ms", false, EVERY_KIND, set_ms },
+	{ NULL, false, 0, NULL },
+};
+
+static const struct key_row error_keys[] = {
+	{ "all", false, EVERY_KIND, set_error },
+	{ "read", false, EVERY_KIND, set_error },
+	{ "write", false, EVERY_KIND, set_error },
+	{ "flush", false, EVERY_KIND, set_error },
+	{ "rate", false, EVERY_KIND, set_rate },
+	{ "after", false, EVERY_KIND, set_after },
+	{ "count", false, EVERY_KIND, set_count },
+	{ NULL, false, 0, NULL },
+};
+
+/* --- keys in general ----------------------------------------------------------- */
+
+#define MAX_KEYS 8
+_Static_assert(sizeof(error_keys) / sizeof(error_keys[0]) <= MAX_KEYS, "one slot a key");
+_Static_assert(sizeof(device_keys) / sizeof(device_keys[0]) <= MAX_KEYS, "one slot a key");
+
+/* The values by row; NULL: not given.  They point into `room`. */
+struct key_values {
+	const char *by_row[MAX_KEYS];
+	char room[256];
+};
+
+static int refuse_key(const struct reading *r, const struct key_row *rows, const char *what,
+		      const char *key)
+{
+	char known[128] = "";
+
+	for (; rows->name; rows++) {
+		size_t used = strlen(known);
+
+		snprintf(known + used, sizeof(known) - used, "%s%s", used ? ", " : "", rows->name);
+	}
+	return refuse(r, -EINVAL, "'%s' is not a key of %s: there are %s", key, what, known);
+}
+
+static int note_key(const struct reading *r, const struct key_row *rows, const char *what,
+		    char *pair, struct key_values *values)
+{
+	char *value = strchr(pair, '=');
+	size_t i = 0;
+
+	if (value)
+		*value++ = 0;
+	while (rows[i].name && strcmp(rows[i].name, pair))
+		i++;
+	if (!rows[i].name)
+		return refuse_key(r, rows, what, pair);
+	if (values->by_row[i])
+		return refuse(r, -EINVAL, "'%s' is given twice", pair);
+	if (!value && !rows[i].may_be_bare)
+		return refuse(r, -EINVAL, "'%s' needs a value: %s=...", pair, pair);
+	if (!(rows[i].kinds & KIND(r->spec->kind)))
+		return refuse(r, -EINVAL, "'%s' is not a key of %s", pair, what);
+	values->by_row[i] = value ? value : "yes";
+	return 0;
+}
+
+/* Reads the pairs in [text, text + length) and applies them in the rows' order. */
+static int read_keys(struct reading *r, const struct key_row *rows, const char *what,
+		     const char *text, size_t length)
+{
+	struct key_values values = { 0 };
+	char *rest = values.room, *pair;
+	int err = 0;
+
+	if (length >= sizeof(values.room))
+		return refuse(r, -ENAMETOOLONG, "its keys are longer than %zu bytes", sizeof(values.room) - 1);
+	memcpy(values.room, text, length);
+	while (!err && length && (pair = strsep(&rest, "&")))
+		err = note_key(r, rows, what, pair, &values);
+	for (size_t i = 0; !err && rows[i].name; i++)
+		if (values.by_row[i])
+			err = rows[i].set(r, rows[i].name, values.by_row[i]);
+	return err;
+}
+
+/* --- the parts of a device ------------------------------------------------------- */
+
+static bool begins(const char *text, const char *word, size_t *length)
+{
+	*length = strlen(word);
+	return !strncmp(text, word, *length);
+}
+
+static int check_wrapper(const struct reading *r)
+{
+	const struct device_wrapper *w = r->wrapper;
+
+	for (int verb = 0; verb < DEVICE_VERBS; verb++)
+		if (w->kind == DEVICE_DELAY || w->error[verb])
+			return 0;
+	return refuse(r, -EINVAL, "error: needs what shall fail: read=, write=, flush= or all=");
+}
+
+/* The wrapper at *text, which is moved behind its slash.  1: there is none. */
+static int read_wrapper(struct reading *r, const char **text)
+{
+	size_t length;
+	enum device_wrapper_kind kind;
+	const char *params, *slash;
+	int err;
+
+	if (begins(*text, "delay:", &length))
+		kind = DEVICE_DELAY;
+	else if (begins(*text, "error:", &length))
+		kind = DEVICE_ERROR;
+	else
+		return 1;
+	params = *text + length;
+	slash = strchr(params, '/');
+	if (!slash)
+		return refuse(r, -EINVAL, "'%s' wraps no device: write %.*s.../DEVICE", *text, (int)length, *text);
+	if (r->spec->wrapper_count == DEVICE_MAX_WRAPPERS)
+		return refuse(r, -E2BIG, "more than %d wrappers", DEVICE_MAX_WRAPPERS);
+	r->wrapper = &r->spec->wrappers[r->spec->wrapper_count++];
+	r->wrapper->kind = kind;
+	r->wrapper->rate = DEVICE_RATE_ALWAYS;
+	if (kind == DEVICE_DELAY && slash == params)
+		return refuse(r, -EINVAL, "delay: needs how long: ms=, read-ms=, write-ms= or flush-ms=");
+	err = read_keys(r, kind == DEVICE_DELAY ? delay_keys : error_keys,
+			kind == DEVICE_DELAY ? "delay" : "error", params, (size_t)(slash - params));
+	if (!err)
+		err = check_wrapper(r);
+	r->wrapper = NULL;
+	*text = slash + 1;
+	return err;
+}
+
+/* "word:" before any slash looks like a kind; a path is written otherwise. */
+static bool looks_like_kind(const char *text)
+{
+	size_t word = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+	return word && text[word] == ':';
+}
+
+static int read_size(struct reading *r, const char *text, size_t length)
+{
+	char number[32];
+	int err;
+
+	if (length >= sizeof(number))
+		return refuse(r, -EINVAL, "the size is no size");
+	memcpy(number, text, length);
+	number[length] = 0;
+	err = size_parse(number, &r->spec->size);
+	if (err == -ERANGE || (!err && r->spec->size > INT64_MAX))
+		return refuse(r, -ERANGE, "size '%s' is more than 8 EiB", number);
+	if (err || !r->spec->size)
+		return refuse(r, -EINVAL, "size '%s' is not a number of bytes such as 512M or 1G", number);
+	return 0;
+}
+
+static int read_path(struct reading *r, const char *text, size_t length)
+{
+	if (!length)
+		return refuse(r, -EINVAL, "the path is empty");
+	if (length >= sizeof(r->spec->path))
+		return refuse(r, -ENAMETOOLONG, "the path is longer than %zu bytes", sizeof(r->spec->path) - 1);
+	memcpy(r->spec->path, text, length);
+	r->spec->path[length] = 0;
+	return 0;
+}
+
+static int check_size(const struct reading *r)
+{
+	uint32_t unit = r->spec->block_size ? r->spec->block_size : 512;
+
+	if (r->spec->kind != DEVICE_FILE && r->spec->size % unit)
+		return refuse(r, -EINVAL, "size %ju is not a multiple of the block size %u",
+			      (uintmax_t)r->spec->size, unit);
+	return 0;
+}
+
+static int read_device(struct reading *r, const char *text)
+{
+	static const char *const names[] = { "ramdisk", "file", "null" };
+	const char *keys, *target = text;
+	size_t length;
+	int err;
+
+	r->spec->kind = DEVICE_FILE;
+	if (begins(text, "ramdisk:", &length) || begins(text, "null:", &length)) {
+		r->spec->kind = text[0] == 'n' ? DEVICE_NULL : DEVICE_RAMDISK;
+		target = text + length;
+	} else if (begins(text, "file:", &length)) {
+		target = text + length;
+	} else if (looks_like_kind(text)) {
+		return refuse(r, -EINVAL, "'%.*s' is not a kind of device: there are ramdisk, file and null "
+			      "(a path with a colon is written ./...)", (int)strcspn(text, ":"), text);
+	}
+	keys = strrchr(target, '?');
+	length = keys ? (size_t)(keys - target) : strlen(target);
+	err = r->spec->kind == DEVICE_FILE ? read_path(r, target, length) : read_size(r, target, length);
+	if (!err && keys)
+		err = read_keys(r, device_keys, names[r->spec->kind], keys + 1, strlen(keys + 1));
+	return err ? err : check_size(r);
+}
+
+int device_spec_parse(struct device_spec *spec, const char *text, char *error, size_t error_size)
+{
+	struct reading r = { .spec = spec, .text = text, .error = error, .error_size = error_size };
+	int err;
+
+	memset(spec, 0, sizeof(*spec));
+	while (!(err = read_wrapper(&r, &text)))
+		;
+	return err < 0 ? err : read_device(&r, text);
+}
+
+/* --- all devices together -------------------------------------------------------- */
+
+static int check_pair(const struct device_spec *a, const struct device_spec *b,
+		      char *error, size_t error_size)
+{
+	if (a->nsid && a->nsid == b->nsid) {
+		snprintf(error, error_size, "two devices ask for nsid=%u", a->nsid);
+		return -EEXIST;
+	}
+	if (a->has_uuid && b->has_uuid && !memcmp(a->uuid, b->uuid, sizeof(a->uuid))) {
+		snprintf(error, error_size, "two devices ask for the same uuid");
+		return -EEXIST;
+	}
+	return 0;
+}
+
+static bool is_taken(const struct device_spec *specs, size_t count, uint32_t nsid)
+{
+	for (size_t i = 0; i < count; i++)
+		if (specs[i].nsid == nsid)
+			return true;
+	return false;
+}
+
+int device_specs_number(struct device_spec *specs, size_t count, uint32_t most,
+			char *error, size_t error_size)
+{
+	uint32_t next = 1;
+
+	for (size_t i = 0; i < count; i++) {
+		for (size_t j = 0; j < i; j++) {
+			int err = check_pair(&specs[j], &specs[i], error, error_size);
+
+			if (err)
+				return err;
+		}
+	}
+	for (size_t i = 0; i < count; i++) {
+		if (!specs[i].nsid) {
+			while (is_taken(specs, count, next))
+				next++;
+			specs[i].nsid = next;
+		}
+		if (specs[i].nsid > most) {
+			snprintf(error, error_size, "nsid %u is above %u, the highest allowed (--nn)",
+				 specs[i].nsid, most);
+			return -ERANGE;
+		}
+	}
+	return 0;
+}
