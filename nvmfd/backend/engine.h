@@ -3,7 +3,10 @@
  * Asynchronous file I/O for one worker: io_uring, or a pool of threads where
  * io_uring is refused.
  *
- * Threads: every call is made by the worker that owns the engine.
+ * Threads: an engine may be opened by any thread.  From its first submit,
+ * flush or reap on it belongs to the worker that made that call, which makes
+ * every further one, io_engine_close included; io_engine_post alone is for
+ * everybody.
  */
 #ifndef NVMFD_BACKEND_ENGINE_H
 #define NVMFD_BACKEND_ENGINE_H
@@ -13,14 +16,16 @@
 
 struct io_engine;
 
-enum io_opcode { IO_READ, IO_WRITE, IO_DATASYNC };
+/* IO_WRITE_DURABLE is answered when the data is on stable storage, as after a
+ * write and an IO_DATASYNC. */
+enum io_opcode { IO_READ, IO_WRITE, IO_WRITE_DURABLE, IO_DATASYNC };
 
 /* One request.  The caller's, untouched by him until `done`. */
 struct io_request {
 	enum io_opcode opcode;
 	int fd;
-	uint64_t offset;
-	uint32_t length;
+	uint64_t offset;		/* bytes */
+	uint32_t length;		/* bytes, at most INT32_MAX; 0: a sync */
 	void *data;
 	/* The kernel's answer, on the owning worker: bytes moved (the engine
 	 * has already repeated short transfers: less than length means the end
@@ -32,26 +37,42 @@ struct io_request {
 enum io_engine_kind { IO_ENGINE_AUTO, IO_ENGINE_URING, IO_ENGINE_THREADS };
 
 /*
- * depth: how many requests may be under way; more wait inside the engine.
+ * depth: how many requests on one descriptor may be under way; more wait
+ * inside the engine, first come first served, and never behind those of
+ * another descriptor, so that a device which hangs holds up nobody else.
+ * (The threads take fewer: see threads.c.)
  * AUTO takes io_uring and falls back to threads where the kernel refuses it.
  * 0 or -errno with a sentence in `error`.
  */
 int io_engine_open(struct io_engine **, enum io_engine_kind, unsigned int depth,
 		   char *error, size_t error_size);
-/* Waits for nothing: with requests under way their memory stays the kernel's,
- * so the caller drains first. */
+/*
+ * Waits for nothing, so the caller drains first.  What is still under way is
+ * never answered, and its request and data stay the kernel's: their memory must
+ * be neither freed nor used again for the life of the process.
+ */
 void io_engine_close(struct io_engine *);
+/* "io_uring" or "threads". */
 const char *io_engine_name(const struct io_engine *);
 
 /* Never fails and never calls done: the answer always comes through reap. */
 void io_engine_submit(struct io_engine *, struct io_request *);
 /* Hands to the kernel what was submitted since the last flush: once a batch. */
 void io_engine_flush(struct io_engine *);
-/* Becomes readable when there is something to reap. */
+/* Becomes readable when there is something to reap.  The reader is reap. */
 int io_engine_fd(const struct io_engine *);
-/* Calls done for what has ended; how many that were. */
+/* Calls done for what has ended; how many that were.  done may submit: that
+ * wants a flush afterwards. */
 unsigned int io_engine_reap(struct io_engine *);
-/* Requests submitted and not yet reaped. */
+/* Requests submitted or expected and not yet reaped. */
 unsigned int io_engine_pending(const struct io_engine *);
+
+/*
+ * A request that needs no I/O but a word from another thread: the owner says
+ * that it expects it, and whoever calls post has it answered with result 0 by
+ * the owner's next reap.  Each expect is met by exactly one post.
+ */
+void io_engine_expect(struct io_engine *, struct io_request *);
+void io_engine_post(struct io_engine *, struct io_request *);
 
 #endif

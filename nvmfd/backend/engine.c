@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "backend/engine_impl.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/* A descriptor that answers EAGAIN for ever is not worth more. */
+#define REPEATS_MAX 64u
+
+int io_engine_open(struct io_engine **out, enum io_engine_kind kind,
+		   unsigned int depth, char *error, size_t error_size)
+{
+	int r = -EINVAL;
+
+	if (!depth) {
+		snprintf(error, error_size, "a depth of 0 does no I/O");
+		return -EINVAL;
+	}
+	if (kind != IO_ENGINE_THREADS)
+		r = engine_open_uring(out, depth, 0, error, error_size);
+	/* Whatever the reason (a container's filter, a sysctl, a limit, an old
+	 * kernel), the threads need none of it. */
+	if (r && kind != IO_ENGINE_URING)
+		r = engine_open_threads(out, depth, error, error_size);
+	return r;
+}
+
+int io_engine_init(struct io_engine *e, const struct io_engine_ops *ops)
+{
+	*e = (struct io_engine){ .ops = ops, .many = UINT_MAX };
+	list_init(&e->posted);
+	e->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return e->event_fd < 0 ? -errno : 0;
+}
+
+void io_engine_fini(struct io_engine *e)
+{
+	for (size_t i = 0; i < e->queue_count; i++)
+		free(e->queues[i]);
+	free(e->queues);
+	if (e->event_fd >= 0)
+		close(e->event_fd);
+}
+
+void io_engine_close(struct io_engine *e)
+{
+	if (e)
+		e->ops->close(e);
+}
+
+const char *io_engine_name(const struct io_engine *e)
+{
+	return e->ops->name;
+}
+
+int io_engine_fd(const struct io_engine *e)
+{
+	return e->event_fd;
+}
+
+unsigned int io_engine_pending(const struct io_engine *e)
+{
+	return e->pending;
+}
+
+static int grow_queues(struct io_engine *e, size_t wanted)
+{
+	struct io_queue **q = reallocarray(e->queues, wanted, sizeof(*q));
+
+	if (!q)
+		return -ENOMEM;
+	while (e->queue_count < wanted)
+		q[e->queue_count++] = NULL;
+	e->queues = q;
+	return 0;
+}
+
+/* NULL: no memory, or no descriptor. */
+static struct io_queue *make_queue(struct io_engine *e, int fd)
+{
+	struct io_queue *q;
+
+	if (fd < 0)
+		return NULL;
+	if ((size_t)fd >= e->queue_count && grow_queues(e, (size_t)fd + 1))
+		return NULL;
+	q = calloc(1, sizeof(*q));
+	if (q)
+		list_init(&q->waiting);
+	return e->queues[fd] = q;
+}
+
+static struct io_queue *queue_of(struct io_engine *e, int fd)
+{
+	if (fd >= 0 && (size_t)fd < e->queue_count && e->queues[fd])
+		return e->queues[fd];
+	return make_queue(e, fd);
+}
+
+static bool can_start(const struct io_engine *e, const struct io_queue *q)
+{
+	return !q->running ||
+	       (q->running < e->max_per_fd && e->running < e->many);
+}
+
+static void start_waiting(struct io_engine *e, struct io_queue *q)
+{
+	while (!list_is_empty(&q->waiting) && can_start(e, q)) {
+		q->running++;
+		e->running++;
+		e->ops->start(e, io_request_of(list_pop(&q->waiting)));
+	}
+}
+
+void io_engine_submit(struct io_engine *e, struct io_request *r)
+{
+	struct io_queue *q = queue_of(e, r->fd);
+
+	*io_state(r) = (struct io_state){ .moved = 0 };
+	e->pending++;
+	if (!q) {
+		/* There is no call that could fail: it fails as if the kernel
+		 * had said so. */
+		io_state(r)->result = r->fd < 0 ? -EBADF : -ENOMEM;
+		io_engine_post(e, r);
+		return;
+	}
+	list_append(&q->waiting, &io_state(r)->link);
+	start_waiting(e, q);
+}
+
+void io_engine_flush(struct io_engine *e)
+{
+	e->ops->flush(e);
+}
+
+static bool is_transient(int result)
+{
+	return result == -EINTR || result == -EAGAIN;
+}
+
+/* True: the request must be started again for the rest. */
+static bool has_more(struct io_request *r, int *result)
+{
+	struct io_state *s = io_state(r);
+
+	if (is_transient(*result))
+		return ++s->repeats <= REPEATS_MAX;
+	if (*result < 0 || r->opcode == IO_DATASYNC)
+		return false;
+	s->moved += (uint32_t)*result;
+	if (*result > 0 && s->moved < r->length)
+		return true;
+	/* A write that moves nothing would be repeated for ever. */
+	*result = *result == 0 && r->length && r->opcode != IO_READ ?
+		-EIO : (int)s->moved;
+	return false;
+}
+
+bool io_engine_ended(struct io_engine *e, struct io_request *r, int result)
+{
+	struct io_queue *q = e->queues[r->fd];
+
+	if (has_more(r, &result)) {
+		e->ops->start(e, r);
+		return false;
+	}
+	q->running--;
+	e->running--;
+	e->pending--;
+	start_waiting(e, q);
+	r->done(r, result);
+	return true;
+}
+
+void io_engine_expect(struct io_engine *e, struct io_request *r)
+{
+	*io_state(r) = (struct io_state){ .moved = 0 };
+	e->pending++;
+}
+
+void io_engine_wake(struct io_engine *e)
+{
+	/* It fails only when the count is full, and then it is readable. */
+	(void)!write(e->event_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
+}
+
+void io_engine_post(struct io_engine *e, struct io_request *r)
+{
+	bool was_empty;
+
+	spin_lock(&e->post_lock);
+	was_empty = list_is_empty(&e->posted);
+	list_append(&e->posted, &io_state(r)->link);
+	/* Inside the lock: once it is let go the owner may answer the last
+	 * request and close. */
+	if (was_empty)
+		io_engine_wake(e);
+	spin_unlock(&e->post_lock);
+}
+
+static struct io_request *take_posted(struct io_engine *e)
+{
+	struct list *link;
+
+	spin_lock(&e->post_lock);
+	link = list_pop(&e->posted);
+	spin_unlock(&e->post_lock);
+	return link ? io_request_of(link) : NULL;
+}
+
+static unsigned int reap_posted(struct io_engine *e)
+{
+	struct io_request *r;
+	unsigned int n = 0;
+
+	while ((r = take_posted(e))) {
+		e->pending--;
+		n++;
+		r->done(r, io_state(r)->result);
+	}
+	return n;
+}
+
+unsigned int io_engine_reap(struct io_engine *e)
+{
+	uint64_t count;
+
+	/* Before looking, so that what comes afterwards wakes again. */
+	(void)!read(e->event_fd, &count, sizeof(count));
+	return reap_posted(e) + e->ops->reap(e);
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside the engine: what uring.c and threads.c share with engine.c.
+ *
+ * engine.c decides which requests may be under way and repeats short and
+ * interrupted ones; the two kinds below it only carry out.
+ */
+#ifndef NVMFD_BACKEND_ENGINE_IMPL_H
+#define NVMFD_BACKEND_ENGINE_IMPL_H
+
+#include "backend/engine.h"
+#include "backend/spin.h"
+#include "base/list.h"
+
+#include <assert.h>
+
+/* What lies in io_request.scratch. */
+struct io_state {
+	struct list link;	/* in a waiting, posted, unsent or ended list */
+	uint32_t moved;		/* bytes of earlier, short transfers */
+	int32_t result;		/* of the last transfer */
+	uint32_t repeats;	/* for EINTR and EAGAIN */
+};
+
+static_assert(sizeof(struct io_state) <= sizeof(((struct io_request *)0)->scratch),
+	      "the engine's part of a request is too small");
+
+static inline struct io_state *io_state(struct io_request *r)
+{
+	return (struct io_state *)r->scratch;
+}
+
+static inline struct io_request *io_request_of(struct list *link)
+{
+	return (struct io_request *)((char *)link -
+				     offsetof(struct io_request, scratch));
+}
+
+/* What remains to be moved of a request. */
+static inline void *io_rest_data(struct io_request *r)
+{
+	return (char *)r->data + io_state(r)->moved;
+}
+
+static inline uint32_t io_rest_length(struct io_request *r)
+{
+	return r->length - io_state(r)->moved;
+}
+
+static inline uint64_t io_rest_offset(struct io_request *r)
+{
+	return r->offset + io_state(r)->moved;
+}
+
+struct io_engine_ops {
+	const char *name;
+	/* Takes a request; never fails, never answers at once. */
+	void (*start)(struct io_engine *, struct io_request *);
+	void (*flush)(struct io_engine *);
+	/* Calls io_engine_ended for each request that has ended. */
+	unsigned int (*reap)(struct io_engine *);
+	/* Frees the engine. */
+	void (*close)(struct io_engine *);
+};
+
+/* The requests on one descriptor. */
+struct io_queue {
+	struct list waiting;
+	unsigned int running;
+};
+
+struct io_engine {
+	const struct io_engine_ops *ops;
+	int event_fd;
+	unsigned int pending;
+	unsigned int running;		/* those that start took */
+	unsigned int max_per_fd;	/* under way on one descriptor */
+	/* Beyond this one descriptor may have only one under way. */
+	unsigned int many;
+	/* By descriptor; an entry is made when its descriptor is first seen,
+	 * and kept. */
+	struct io_queue **queues;
+	size_t queue_count;
+	spin_lock_t post_lock;
+	struct list posted;		/* under post_lock */
+};
+
+/* 0, -EAGAIN...: what the kernel answered.  True when done was called; false
+ * when the request was started again. */
+bool io_engine_ended(struct io_engine *, struct io_request *, int result);
+/* Makes io_engine_fd readable; any thread. */
+void io_engine_wake(struct io_engine *);
+
+/* The two kinds.  `first_try`: which of the sets of flags in uring.c to begin
+ * with; 0 outside tests. */
+int engine_open_uring(struct io_engine **, unsigned int depth,
+			 unsigned int first_try, char *error, size_t error_size);
+int engine_open_threads(struct io_engine **, unsigned int depth, char *error,
+			   size_t error_size);
+
+/* For the two kinds: the common part, 0 or -errno; and its end. */
+int io_engine_init(struct io_engine *, const struct io_engine_ops *);
+void io_engine_fini(struct io_engine *);
+
+#endif

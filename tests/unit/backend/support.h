@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the tests of this room share. */
+#ifndef TESTS_BACKEND_SUPPORT_H
+#define TESTS_BACKEND_SUPPORT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "backend/engine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static inline uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * UINT64_C(1000000000) + (uint64_t)t.tv_nsec;
+}
+
+/* An empty file that is gone when it is closed. */
+static inline int scratch_file(int flags)
+{
+	char path[] = "/var/tmp/nvmfd-test-XXXXXX";
+	int fd = mkostemp(path, O_CLOEXEC | flags);
+
+	assert_true(fd >= 0);
+	unlink(path);
+	return fd;
+}
+
+/* Sleeps in poll until the engine has something, as a worker does; false
+ * after `ms` milliseconds. */
+static inline bool can_reap_within(struct io_engine *e, int ms)
+{
+	struct pollfd p = { .fd = io_engine_fd(e), .events = POLLIN };
+	int r;
+
+	do
+		r = poll(&p, 1, ms);
+	while (r < 0 && errno == EINTR);
+	return r == 1;
+}
+
+/* Flushes and reaps until `count` requests are left. */
+static inline void drain_to(struct io_engine *e, unsigned int count)
+{
+	io_engine_flush(e);
+	while (io_engine_pending(e) > count) {
+		if (!can_reap_within(e, 10000))
+			fail_msg("%u requests are never answered",
+				 io_engine_pending(e));
+		io_engine_reap(e);
+		io_engine_flush(e);
+	}
+}
+
+#endif
