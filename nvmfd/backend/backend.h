@@ -48,9 +48,11 @@ struct backend_op {
 	/* Called once if and only if backend_submit answered PENDING, from the
 	 * lane's worker and never from within backend_submit.  0, or -errno. */
 	void (*done)(struct backend_op *, int result);
-	/* For the backend while the operation is under way.  A wrapper keeps
-	 * what it needs in an operation of its own. */
-	uint64_t scratch[8];
+	/* For the backend while the operation is under way.  A wrapper that
+	 * holds an operation back owns them until it hands it on, and so needs
+	 * no memory of its own. */
+	struct backend *holder;
+	uint64_t scratch[20];
 };
 
 struct backend_info {

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Storage that forgets: for measuring what lies above it.
+ *
+ * The kernel's null_blk and SPDK's null bdev leave the reader's buffer as it
+ * is.  A buffer here may have held another host's data, so reads are zeros.
+ */
+#include "backend/backend.h"
+#include "backend/kinds.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int null_submit(struct backend *b, struct backend_lane *lane,
+		       struct backend_op *op)
+{
+	if (op->opcode == BACKEND_READ)
+		memset(op->data, 0, op->length);
+	return 0;
+}
+
+static void null_close(struct backend *b)
+{
+	free(b);
+}
+
+static const struct backend_ops null_ops = {
+	.submit = null_submit,
+	.close = null_close,
+};
+
+int null_open(struct backend **out, uint64_t size, char *error,
+	      size_t error_size)
+{
+	struct backend *b = calloc(1, sizeof(*b));
+
+	if (!b) {
+		snprintf(error, error_size, "no memory for a null device");
+		return -ENOMEM;
+	}
+	b->ops = &null_ops;
+	b->info = (struct backend_info){
+		.size = size, .alignment = 1, .is_immediate = true,
+	};
+	*out = b;
+	return 0;
+}

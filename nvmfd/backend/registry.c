@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "backend/registry.h"
+#include "backend/kinds.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#define BLOCK_MIN 512u
+#define BLOCK_MAX 4096u
+
+static bool is_block_size(uint32_t n)
+{
+	return n >= BLOCK_MIN && n <= BLOCK_MAX && !(n & (n - 1));
+}
+
+static int check_spec(const struct backend_spec *s, char *error, size_t n)
+{
+	if (s->block_size && !is_block_size(s->block_size)) {
+		snprintf(error, n, "a block size of %u bytes is none of 512, "
+			 "1024, 2048 and 4096", s->block_size);
+		return -EINVAL;
+	}
+	if (s->kind != BACKEND_FILE && (!s->size || s->size > INT64_MAX)) {
+		snprintf(error, n, "a size of %llu bytes can't be served",
+			 (unsigned long long)s->size);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Fills in what the kind left open, and checks the whole. */
+static int settle_info(struct backend_info *i, const struct backend_spec *s,
+		       char *error, size_t n)
+{
+	if (s->block_size)
+		i->block_size = s->block_size;
+	if (!i->block_size)
+		i->block_size = BLOCK_MIN;
+	if (i->physical_block < i->block_size)
+		i->physical_block = i->block_size;
+	i->read_only |= s->read_only;
+	if (i->size % i->block_size) {
+		snprintf(error, n, "a size of %llu bytes is no multiple of "
+			 "the block size, %u", (unsigned long long)i->size,
+			 i->block_size);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int open_kind(const struct backend_spec *s, struct backend **out,
+		     char *error, size_t n)
+{
+	switch (s->kind) {
+	case BACKEND_MEMORY:
+		return memory_open(out, s->size, error, n);
+	case BACKEND_NULL:
+		return null_open(out, s->size, error, n);
+	case BACKEND_FILE:
+		break;
+	}
+	snprintf(error, n, "files are not built yet");
+	return -ENOTSUP;
+}
+
+int backend_open(const struct backend_spec *s, struct backend **out,
+		 char *error, size_t error_size)
+{
+	struct backend *b = NULL;
+	int r = check_spec(s, error, error_size);
+
+	if (!r)
+		r = open_kind(s, &b, error, error_size);
+	if (!r)
+		r = settle_info(&b->info, s, error, error_size);
+	if (r) {
+		backend_close(b);
+		return r;
+	}
+	*out = b;
+	return 0;
+}

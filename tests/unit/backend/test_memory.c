@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* RAM disks, null devices, and the rules that each description must keep. */
+#include "support.h"
+
+#include "backend/registry.h"
+
+#include <pthread.h>
+
+static struct backend *open_size(enum backend_kind kind, uint64_t size)
+{
+	const struct backend_spec s = { .kind = kind, .size = size };
+	struct backend *b = NULL;
+	char error[200] = "";
+
+	if (backend_open(&s, &b, error, sizeof(error)))
+		fail_msg("%s", error);
+	return b;
+}
+
+static int run(struct backend *b, enum backend_opcode opcode, uint64_t offset,
+	       void *data, uint32_t length)
+{
+	struct backend_op op = { .opcode = opcode, .offset = offset,
+				 .data = data, .length = length };
+
+	return backend_submit(b, NULL, &op);
+}
+
+static void memory_keeps_what_is_written(void **state)
+{
+	struct backend *b = open_size(BACKEND_MEMORY, 1 << 20);
+	char out[10240], in[10240];
+
+	for (size_t i = 0; i < sizeof(out); i++)
+		out[i] = (char)(i * 13 + 1);
+	assert_true(b->info.is_immediate);
+	assert_false(b->info.has_volatile_cache);
+	assert_int_equal(b->info.block_size, 512);
+	assert_int_equal(run(b, BACKEND_WRITE, 512, out, sizeof(out)), 0);
+	assert_int_equal(run(b, BACKEND_FLUSH, 0, NULL, 0), 0);
+	assert_int_equal(run(b, BACKEND_READ, 512, in, sizeof(in)), 0);
+	assert_memory_equal(in, out, sizeof(in));
+	assert_int_equal(run(b, BACKEND_READ, (1 << 20) - 512, in, 512), 0);
+	for (int i = 0; i < 512; i++)
+		assert_int_equal(in[i], 0);
+	backend_close(b);
+}
+
+static void null_reads_zeros(void **state)
+{
+	struct backend *b = open_size(BACKEND_NULL, UINT64_C(1) << 60);
+	char data[4096];
+
+	memset(data, 7, sizeof(data));
+	assert_int_equal(run(b, BACKEND_WRITE, 0, data, sizeof(data)), 0);
+	assert_int_equal(run(b, BACKEND_READ, UINT64_C(1) << 59, data,
+			     sizeof(data)), 0);
+	for (size_t i = 0; i < sizeof(data); i++)
+		assert_int_equal(data[i], 0);
+	backend_close(b);
+}
+
+/* Far more than there is: pages come when they are written. */
+static void memory_may_exceed_what_is_free(void **state)
+{
+	struct backend *b = open_size(BACKEND_MEMORY, UINT64_C(1) << 40);
+	char data[512] = { 1 };
+
+	assert_int_equal(run(b, BACKEND_WRITE, UINT64_C(1) << 39, data, 512), 0);
+	backend_close(b);
+}
+
+static void refused(struct backend_spec s, const char *sentence)
+{
+	struct backend *b = NULL;
+	char error[200] = "";
+
+	assert_true(backend_open(&s, &b, error, sizeof(error)) < 0);
+	assert_null(b);
+	if (!strstr(error, sentence))
+		fail_msg("'%s' does not say '%s'", error, sentence);
+}
+
+static void wrong_descriptions_are_refused(void **state)
+{
+	refused((struct backend_spec){ .kind = BACKEND_MEMORY },
+		"a size of 0 bytes");
+	refused((struct backend_spec){ .kind = BACKEND_NULL, .size = 1000 },
+		"a size of 1000 bytes is no multiple of the block size, 512");
+	refused((struct backend_spec){ .kind = BACKEND_NULL, .size = 512,
+				       .block_size = 4096 }, "no multiple");
+	for (uint32_t bs = 1; bs < 20000; bs *= 3)
+		refused((struct backend_spec){ .kind = BACKEND_MEMORY,
+					       .size = 1 << 20,
+					       .block_size = bs },
+			"block size of");
+	refused((struct backend_spec){ .kind = BACKEND_MEMORY,
+				       .size = 1 << 20, .block_size = 8192 },
+		"none of 512");
+	refused((struct backend_spec){ .kind = BACKEND_MEMORY,
+				       .size = UINT64_C(1) << 62 },
+		"does not fit into memory");
+}
+
+/* Whole-block patterns, written and read by several threads at once. */
+#define BLOCKS 4
+#define TURNS 5000
+
+struct tearer {
+	struct backend *b;
+	uint8_t pattern;
+	bool is_reader;
+	unsigned int torn;
+	pthread_t id;
+};
+
+static void *tear(void *argument)
+{
+	struct tearer *t = argument;
+	uint8_t data[BLOCKS * 4096];
+
+	for (int turn = 0; turn < TURNS; turn++) {
+		uint32_t n = 1 + turn % BLOCKS;
+
+		memset(data, t->pattern ^ turn, sizeof(data));
+		run(t->b, t->is_reader ? BACKEND_READ : BACKEND_WRITE,
+		    (uint64_t)(BLOCKS - n) * 4096, data, n * 4096);
+		for (uint32_t i = 0; i < n; i++)
+			t->torn += memcmp(data + i * 4096, data + i * 4096 + 1,
+					  4095) != 0;
+	}
+	return NULL;
+}
+
+static void memory_never_tears_a_block(void **state)
+{
+	struct backend *b = open_size(BACKEND_MEMORY, BLOCKS * 4096);
+	struct tearer t[4];
+
+	for (int i = 0; i < 4; i++) {
+		t[i] = (struct tearer){ .b = b, .is_reader = i % 2,
+					.pattern = (uint8_t)(i * 85) };
+		pthread_create(&t[i].id, NULL, tear, &t[i]);
+	}
+	for (int i = 0; i < 4; i++) {
+		pthread_join(t[i].id, NULL);
+		assert_int_equal(t[i].torn, 0);
+	}
+	backend_close(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(memory_keeps_what_is_written),
+		cmocka_unit_test(memory_may_exceed_what_is_free),
+		cmocka_unit_test(memory_never_tears_a_block),
+		cmocka_unit_test(null_reads_zeros),
+		cmocka_unit_test(wrong_descriptions_are_refused),
+	};
+
+	return cmocka_run_group_tests_name("memory", tests, NULL, NULL);
+}
