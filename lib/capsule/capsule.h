@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The hinge between a transport and NVMe: a command, its data, its response.
+ *
+ * Two vtables meet here.  The transport (lib/tcp) delivers commands to a sink
+ * (the controller), the sink asks the transport for data and answers.  Neither
+ * knows the other.
+ *
+ * A capsule's life, on the target's side:
+ *   transport: sink->get            an empty capsule
+ *   transport: sink->command        sqe is set; in_capsule for as long as the call
+ *   sink:      transport->receive   (optional) fetch data from the host by R2T
+ *   transport: sink->received       the data stands in `data`
+ *   sink:      transport->respond   cqe and, for a read, data go to the host
+ *   transport: sink->sent           nothing refers to the capsule any more
+ *
+ * Data whose digest is wrong never reaches the sink: the transport answers with
+ * Transient Transport Error itself, and `sent` follows.
+ *
+ * Threads: a queue and its capsules belong to one thread at a time.
+ */
+#ifndef NVMF_CAPSULE_CAPSULE_H
+#define NVMF_CAPSULE_CAPSULE_H
+
+#include "base/list.h"
+#include "wire/nvme.h"
+
+#include <stdbool.h>
+
+struct capsule_queue;
+
+struct capsule {
+	struct nvme_sqe sqe;
+
+	/* The response, the sink's to fill before `respond`. */
+	uint32_t dw0, dw1;
+	uint16_t status;		/* enum nvme_status_code | NVME_DNR */
+
+	/* Data that came inside the capsule: the transport's memory, gone when
+	 * sink->command returns. */
+	const uint8_t *in_capsule;
+	uint32_t in_capsule_length;
+
+	/* The data window: where R2T data is put, or what a read sends.  The
+	 * sink's memory, or (after `reserve`) the transport's. */
+	uint8_t *data;
+	uint32_t length;
+
+	struct capsule_queue *queue;
+	struct list link;		/* for whoever has the capsule */
+
+	/* The transport's own. */
+	struct {
+		struct capsule *next;	/* in its bucket of the in-flight table */
+		uint32_t offset;	/* data moved so far */
+		uint32_t asked;		/* bytes of the open R2T still to come */
+		uint32_t unsent;	/* items in the send queue that refer to it */
+		uint16_t ttag;
+		bool is_tracked, is_receiving, is_reserved, is_corrupt, is_write;
+		bool has_ended;
+	} tcp;
+};
+
+/* What a sink offers a transport. */
+struct capsule_sink_ops {
+	/* An empty capsule; NULL ends the connection. */
+	struct capsule *(*get)(struct capsule_queue *);
+	void (*command)(struct capsule *);
+	void (*received)(struct capsule *);
+	/* The end of every capsule that `get` gave, also when the connection
+	 * ended meanwhile. */
+	void (*sent)(struct capsule *);
+};
+
+/* What a host's queue offers its transport: the command it gave has ended, with
+ * dw0, dw1 and status set and a read's data in place. */
+struct capsule_host_ops {
+	void (*completed)(struct capsule *);
+};
+
+/* What a transport offers a sink. */
+struct capsule_transport_ops {
+	/* Fetches length bytes into data.  Never fails; the queue may end
+	 * before `received` comes. */
+	void (*receive)(struct capsule *);
+	/*
+	 * A place for `length` bytes of read data within what is about to be
+	 * sent: sets data and length.  False: there is none, bring a buffer.
+	 * Nothing else may happen on the queue until `respond`.
+	 */
+	bool (*reserve)(struct capsule *, uint32_t length);
+	/*
+	 * Queues the response; with status 0 and a length the data before it.
+	 * `sent` may be called from within.
+	 */
+	void (*respond)(struct capsule *);
+};
+
+/* One queue, seen from both sides.  The sink embeds it. */
+struct capsule_queue {
+	const struct capsule_sink_ops *sink;		/* a controller's */
+	const struct capsule_host_ops *host;		/* or a host's */
+	const struct capsule_transport_ops *transport;
+	void *connection;		/* the transport's */
+};
+
+static inline void capsule_receive(struct capsule *c)
+{
+	c->queue->transport->receive(c);
+}
+
+static inline bool capsule_reserve(struct capsule *c, uint32_t length)
+{
+	return c->queue->transport->reserve(c, length);
+}
+
+static inline void capsule_respond(struct capsule *c)
+{
+	c->queue->transport->respond(c);
+}
+
+static inline uint16_t capsule_cid(const struct capsule *c)
+{
+	return le16_get(c->sqe.cid);
+}
+
+#endif

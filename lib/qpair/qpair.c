@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "qpair/qpair.h"
+
+#include <errno.h>
+#include <poll.h>
+
+/* One vectored send carries this many pieces at most. */
+#define SEND_PIECES 256
+
+static enum qpair_progress end(struct qpair *q, const char *reason)
+{
+	tcp_drop(&q->tcp, reason);
+	return QPAIR_ENDED;
+}
+
+/* Splits what arrived between the data's own place and the buffer. */
+static void feed(struct qpair *q, const struct qpair_buffer *buffer, size_t placed,
+		 size_t length)
+{
+	if (placed) {
+		size_t direct = length < placed ? length : placed;
+
+		tcp_rx_placed(&q->tcp, direct);
+		length -= direct;
+	}
+	if (length)
+		tcp_rx(&q->tcp, buffer->bytes, length);
+}
+
+/* One receive.  Bytes asked for in *wanted; the stream's answer. */
+static ssize_t receive_once(struct qpair *q, const struct qpair_buffer *buffer,
+			    size_t *wanted)
+{
+	struct iovec iov[2];
+	void *where;
+	size_t placed = tcp_rx_place(&q->tcp, &where);
+	int n = 0;
+	ssize_t got;
+
+	if (placed)
+		iov[n++] = (struct iovec){ where, placed };
+	iov[n++] = (struct iovec){ buffer->bytes, buffer->size };
+	*wanted = placed + buffer->size;
+	got = q->net.ops->receive(&q->net, iov, n);
+	if (got > 0)
+		feed(q, buffer, placed, (size_t)got);
+	return got;
+}
+
+enum qpair_progress qpair_receive(struct qpair *q, const struct qpair_buffer *buffer,
+				  unsigned int budget)
+{
+	while (budget--) {
+		size_t wanted;
+		ssize_t got;
+
+		if (tcp_rx_is_held(&q->tcp))
+			return QPAIR_IDLE;
+		got = receive_once(q, buffer, &wanted);
+		if (q->tcp.state == TCP_STATE_DEAD)
+			return QPAIR_ENDED;
+		if (got == -EAGAIN)
+			return QPAIR_IDLE;
+		if (got <= 0)
+			return end(q, got ? "the connection broke" : NULL);
+		if ((size_t)got < wanted)
+			return QPAIR_IDLE;
+	}
+	return QPAIR_MORE;
+}
+
+enum qpair_progress qpair_send(struct qpair *q)
+{
+	struct iovec iov[SEND_PIECES];
+
+	q->wants_write = false;
+	while (tcp_has_output(&q->tcp)) {
+		unsigned int n = tcp_tx_vector(&q->tcp, iov, SEND_PIECES);
+		ssize_t sent = q->net.ops->send(&q->net, iov, (int)n);
+
+		if (sent == -EAGAIN) {
+			q->wants_write = true;
+			return QPAIR_IDLE;
+		}
+		if (sent < 0)
+			return end(q, "the connection broke");
+		tcp_tx_done(&q->tcp, (size_t)sent);
+	}
+	if (q->tcp.state == TCP_STATE_TERMINATING && !q->has_shut) {
+		q->net.ops->shutdown(&q->net);
+		q->has_shut = true;
+	}
+	return q->tcp.state == TCP_STATE_DEAD ? QPAIR_ENDED : QPAIR_IDLE;
+}
+
+void qpair_close(struct qpair *q)
+{
+	q->net.ops->close(&q->net);
+	tcp_close(&q->tcp);
+}
+
+int qpair_wait(struct qpair *q, const struct qpair_buffer *buffer, int timeout_ms)
+{
+	struct pollfd p = { .fd = q->net.fd };
+	int n;
+
+	if (qpair_send(q) == QPAIR_ENDED)
+		return -EPIPE;
+	p.events = (short)(POLLIN | (q->wants_write ? POLLOUT : 0));
+	do
+		n = poll(&p, 1, timeout_ms);
+	while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n < 0 ? -EPIPE : 0;
+	if (p.revents & ~POLLOUT && qpair_receive(q, buffer, 16) == QPAIR_ENDED)
+		return -EPIPE;
+	return qpair_send(q) == QPAIR_ENDED ? -EPIPE : 1;
+}

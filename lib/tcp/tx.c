@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The send queue.
+ *
+ * Headers, responses and small reads are packed into chunks, so that a batch
+ * of responses goes out as one or two long pieces; large data stays where it is
+ * and is referred to.
+ */
+#include "tcp/internal.h"
+
+#include <stdlib.h>
+
+struct tcp_chunk {
+	uint32_t size;		/* of bytes[] */
+	uint32_t used;		/* filled */
+	uint32_t unsent;	/* filled and not yet sent */
+	uint8_t bytes[];
+};
+
+struct tcp_item {
+	const uint8_t *bytes;
+	uint32_t length;
+	struct tcp_chunk *chunk;	/* that the bytes lie in */
+	struct capsule *owner;		/* that wants to know when they have left */
+};
+
+static void give_chunk(struct tcp_conn *conn, struct tcp_chunk *chunk)
+{
+	conn->memory.give(conn->memory.context, chunk, chunk->size + sizeof(*chunk));
+}
+
+static struct tcp_chunk *take_chunk(struct tcp_conn *conn, size_t size)
+{
+	struct tcp_chunk *chunk = conn->memory.take(conn->memory.context, size);
+
+	if (chunk)
+		*chunk = (struct tcp_chunk){ .size = (uint32_t)(size - sizeof(*chunk)) };
+	return chunk;
+}
+
+/* Stops filling the present chunk; what is unsent in it keeps it alive. */
+static void retire_chunk(struct tcp_conn *conn)
+{
+	struct tcp_chunk *chunk = conn->tx.chunk;
+
+	conn->tx.chunk = NULL;
+	if (chunk && !chunk->unsent)
+		give_chunk(conn, chunk);
+}
+
+void *tx_room(struct tcp_conn *conn, uint32_t length)
+{
+	struct tcp_chunk *chunk = conn->tx.chunk;
+	size_t least = length + sizeof(*chunk);
+
+	if (chunk && chunk->size - chunk->used >= length)
+		return chunk->bytes + chunk->used;
+	retire_chunk(conn);
+	if (least < TCP_CHUNK_MIN)
+		least = TCP_CHUNK_MIN;
+	chunk = take_chunk(conn, TCP_CHUNK_WANTED);
+	if (!chunk)
+		chunk = take_chunk(conn, least);
+	if (!chunk) {
+		tcp_drop(conn, "out of memory for a response");
+		return NULL;
+	}
+	conn->tx.chunk = chunk;
+	return chunk->bytes;
+}
+
+static struct tcp_item *last_item(struct tcp_conn *conn)
+{
+	return conn->tx.tail > conn->tx.head ? &conn->tx.items[conn->tx.tail - 1] : NULL;
+}
+
+static bool grow_items(struct tcp_conn *conn)
+{
+	uint32_t room = conn->tx.room ? conn->tx.room * 2 : 16;
+	struct tcp_item *items = reallocarray(conn->tx.items, room, sizeof(*items));
+
+	if (!items) {
+		tcp_drop(conn, "out of memory for the send queue");
+		return false;
+	}
+	conn->tx.items = items;
+	conn->tx.room = room;
+	return true;
+}
+
+/* The queue lies in an array; what has been sent leaves a gap in front. */
+static struct tcp_item *new_item(struct tcp_conn *conn)
+{
+	uint32_t count = conn->tx.tail - conn->tx.head;
+
+	if (conn->tx.tail == conn->tx.room) {
+		if (conn->tx.head > conn->tx.room / 2) {
+			memmove(conn->tx.items, conn->tx.items + conn->tx.head,
+				count * sizeof(*conn->tx.items));
+			conn->tx.head = 0;
+			conn->tx.tail = count;
+		} else if (!grow_items(conn)) {
+			return NULL;
+		}
+	}
+	return &conn->tx.items[conn->tx.tail++];
+}
+
+void tx_commit(struct tcp_conn *conn, uint32_t used)
+{
+	struct tcp_chunk *chunk = conn->tx.chunk;
+	uint8_t *bytes = chunk->bytes + chunk->used;
+	struct tcp_item *item = last_item(conn);
+
+	if (item && item->chunk == chunk && item->bytes + item->length == bytes) {
+		item->length += used;
+	} else {
+		item = new_item(conn);
+		if (!item)
+			return;
+		*item = (struct tcp_item){ bytes, used, chunk, NULL };
+	}
+	chunk->used += used;
+	chunk->unsent += used;
+	conn->tx.bytes += used;
+}
+
+bool tx_refer(struct tcp_conn *conn, const void *bytes, uint32_t length,
+	      struct capsule *owner)
+{
+	struct tcp_item *item = new_item(conn);
+
+	if (!item)
+		return false;
+	*item = (struct tcp_item){ bytes, length, NULL, owner };
+	owner->tcp.unsent++;
+	conn->tx.bytes += length;
+	return true;
+}
+
+/* Takes `length` bytes off an item that has at least as many. */
+static void consume(struct tcp_conn *conn, struct tcp_item *item, uint32_t length)
+{
+	item->bytes += length;
+	item->length -= length;
+	conn->tx.bytes -= length;
+	if (!item->chunk)
+		return;
+	item->chunk->unsent -= length;
+	if (!item->chunk->unsent && item->chunk != conn->tx.chunk)
+		give_chunk(conn, item->chunk);
+}
+
+static void leave(struct tcp_conn *conn, size_t length)
+{
+	while (length && conn->tx.head < conn->tx.tail) {
+		struct tcp_item *item = &conn->tx.items[conn->tx.head];
+		struct capsule *owner = item->owner;
+		uint32_t part = length < item->length ? (uint32_t)length : item->length;
+
+		length -= part;
+		consume(conn, item, part);
+		if (item->length)
+			return;
+		conn->tx.head++;
+		if (owner) {
+			owner->tcp.unsent--;
+			conn->role->sent(conn, owner);
+		}
+	}
+}
+
+void tcp_tx_done(struct tcp_conn *conn, size_t length)
+{
+	conn->counters.bytes_out += length;
+	leave(conn, length);
+	if (!conn->tx.bytes) {
+		conn->tx.head = conn->tx.tail = 0;
+		retire_chunk(conn);
+	}
+}
+
+void tx_discard(struct tcp_conn *conn)
+{
+	leave(conn, conn->tx.bytes);
+	conn->tx.head = conn->tx.tail = 0;
+	retire_chunk(conn);
+}
+
+unsigned int tcp_tx_vector(struct tcp_conn *conn, struct iovec *vector,
+			   unsigned int room)
+{
+	unsigned int n = 0;
+
+	for (uint32_t i = conn->tx.head; i < conn->tx.tail && n < room; i++)
+		vector[n++] = (struct iovec){
+			.iov_base = (void *)(uintptr_t)conn->tx.items[i].bytes,
+			.iov_len = conn->tx.items[i].length };
+	return n;
+}
