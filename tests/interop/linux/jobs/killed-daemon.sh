@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# nvmfd is killed while a host writes and verifies, and while it has a filesystem
+# mounted: once there is a daemon again, the host goes on by itself.
+
+target() { nvmfd -gG "file:$(store ns1 64M)" "file:$(store ns2 128M)"; }
+
+interrupt() {
+	sleep 1
+	tell kill_daemon
+	ok '... the host notices' within 10 eval '[ $(controllers live) = 0 ]'
+	sleep 1
+	tell start_daemon
+	ok '... the host is back' within 20 eval '[ $(controllers live) = 1 ]'
+}
+
+inside() {
+	ok 'nvme connect' connect -g -G --reconnect-delay=1 --keep-alive-tmo=5
+	may_say 'starting error recovery' 'Reconnecting in' 'failed to connect socket' 'failed nvme_keep_alive_end_io' \
+		'I/O tag' 'no usable path' 'failed to send request' 'queue [0-9]+: timeout' 'rescanning' 'long keepalive RTT'
+
+	background verify "$(device 1)" --size=32M --bssplit=4k/80:64k/20 --rate_iops=1000
+	comment <<<'while fio writes'
+	interrupt
+	ok '... under I/O, until here' kill -0 $!
+	ended 'fio verifies'
+	ok 'fio verifies once more what it wrote' verify "$(device 1)" --size=32M --bssplit=4k/80:64k/20 --verify_only
+
+	ok 'mkfs.ext4' mkfs.ext4 -q "$(device 2)"
+	ok 'mount' mount "$(device 2)" /mnt
+	background eval 'for i in 1 2 3 4; do cp -a /usr/lib/python3.*/ /mnt/$i && sync -f /mnt && sleep 1 || exit; done'
+	comment <<<'while a tree is copied'
+	interrupt
+	ended 'the copies end well'
+	echo 3 >/proc/sys/vm/drop_caches
+	for i in 1 2 3 4; do
+		ok "copy $i is the same" diff -r --no-dereference /usr/lib/python3.* /mnt/$i
+	done
+	ok 'umount' umount /mnt
+	ok 'fsck finds nothing' fsck.ext4 -fn "$(device 2)"
+	ok 'nvme disconnect' disconnect
+}
