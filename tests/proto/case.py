@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the test modules share: a daemon for each class, and its hosts."""
+import time
 import unittest
 
 import daemon
@@ -53,6 +54,14 @@ class TargetCase(unittest.TestCase):
         if dnr is not None:
             self.assertEqual(cqe.dnr, dnr, f'DNR of {cqe}')
         return cqe
+
+    def assert_ends(self, queue, timeout=5):
+        """The target ends this connection; returns after how many seconds."""
+        began = time.monotonic()
+        with self.assertRaises(ConnectionError):
+            while True:
+                queue.receive_pdu(timeout)
+        return time.monotonic() - began
 
     def assert_success(self, command):
         return self.assert_status(command, Sc.SUCCESS)

@@ -126,10 +126,14 @@ class Connection:
                               ddgst=self.ddgst, align=(self.cpda + 1) * 4,
                               **how)
 
-    def handshake(self, hdgst=False, ddgst=False, **how):
+    def handshake(self, hdgst=False, ddgst=False):
         asked = (1 if hdgst else 0) | (2 if ddgst else 0)
         self.send_raw(wire.icreq(hpda=self.hpda, digests=asked,
-                                 maxr2t=self.maxr2t, **how))
+                                 maxr2t=self.maxr2t))
+        self.receive_icresp(asked)
+
+    def receive_icresp(self, asked=0):
+        """ICResp, every byte of it checked; `asked` are the digests."""
         deadline = time.monotonic() + self.timeout
         self._fill(8, deadline)
         if self.received[0] == Pdu.C2H_TERM:

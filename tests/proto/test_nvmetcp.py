@@ -4,10 +4,12 @@
 The strictness tests speak for a target over a socket pair: each says one
 wrong thing, and the library has to notice.
 """
+import argparse
 import socket
 import struct
 import unittest
 
+import fake_target
 import nvmetcp
 import wire
 from nvmetcp import Closed, Queue, Terminated, Violation
@@ -280,6 +282,62 @@ class Strictness(unittest.TestCase):
             self.queue._connected(command, {'sqsize': 31})
         self.queue._connected(command, {'sqsize': 31, 'cattr': 4})
         self.assertFalse(self.queue.flow_control)
+
+
+class EndToEnd(unittest.TestCase):
+    """The library against fake_target, in one process."""
+
+    NQN = 'nqn.2026-11.org.example:fake'
+
+    @classmethod
+    def setUpClass(cls):
+        cls.target = fake_target.Target(argparse.Namespace(
+            n=cls.NQN, g=True, G=True, F=True, devices=['ramdisk:1M']))
+        for name in ('io', 'discovery'):
+            cls.target.listen(name)
+
+    def controller(self, subnqn=NQN, **how):
+        made = nvmetcp.Controller(('127.0.0.1', self.target.ports['io']),
+                                  subnqn, **how)
+        self.addCleanup(made.close)
+        return made
+
+    def test_data_comes_back_however_it_travels(self):
+        for how in ({}, {'hdgst': True}, {'ddgst': True, 'hpda': 7},
+                    {'hdgst': True, 'ddgst': True}):
+            queue, = self.controller(**how).io_queues(1)
+            for blocks in (1, 32, 33, 128):
+                data = bytes([blocks]) * (512 * blocks)
+                queue.run(wire.write(1, 0, blocks), data)
+                back = queue.run(wire.read(1, 0, blocks), length=len(data))
+                self.assertEqual(back.data, data)
+
+    def test_success_flag_where_flow_control_is_off(self):
+        queue, = self.controller().io_queues(1, cattr=4)
+        command = queue.run(wire.read(1, 0, 300), length=300 * 512)
+        self.assertTrue(command.by_success_flag)
+
+    def test_structures(self):
+        controller = self.controller()
+        data = controller.identify_controller()
+        self.assertEqual((data.cntlid, data.nn), (controller.cntlid, 256))
+        self.assertEqual(controller.identify_namespace(1).nsze, 2048)
+        self.assertEqual(sorted(controller.descriptors(1)), [1, 2, 3])
+
+    def test_reset_and_discovery(self):
+        controller = self.controller(nvmetcp.DISCOVERY_NQN)
+        controller.disable()
+        controller.enable()
+        data = controller.get_log(wire.Log.DISCOVERY, 2048).data
+        entry = wire.Fields(wire.DISCOVERY_ENTRY, data[1024:])
+        self.assertEqual(entry.traddr.rstrip(), b'127.0.0.1')
+        self.assertEqual(int(entry.trsvcid), self.target.ports['io'])
+
+    def test_terminations_are_understood(self):
+        queue, = self.controller().io_queues(1)
+        queue.send_raw(wire.build_pdu(8, bytes(16)))
+        term = queue.expect_termination()
+        self.assertEqual((term.fes, term.fei), (1, 0))
 
 
 if __name__ == '__main__':

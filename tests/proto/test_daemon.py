@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Row "daemon": foreground, detaching, pid file, signals, privileges."""
+import os
+import pathlib
+import signal
+import socket
+import threading
+import time
+import unittest
+
+import daemon
+from case import pattern, read_blocks, write_blocks
+from nvmetcp import Closed, Controller, Queue
+
+ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+
+class DaemonCase(unittest.TestCase):
+
+    def setUp(self):
+        self.room = daemon.Room()
+        self.addCleanup(self.room.remove)
+
+    def serve(self, *devices, **how):
+        return daemon.Daemon(*(devices or ('ramdisk:1M',)), room=self.room,
+                             **how)
+
+    def controller(self, target, **how):
+        made = Controller(target.io, target.nqn, **how)
+        self.addCleanup(made.close)
+        return made
+
+
+class Foreground(DaemonCase):
+
+    def test_says_what_to_type_to_connect(self):
+        with self.serve() as target:
+            log = target.log()
+            for part in (target.nqn, '-t tcp', f'-s {target.ports["io"]}'):
+                self.assertIn(part, log)
+
+    def test_runs_unprivileged_with_8_mib_of_lockable_memory(self):
+        path = self.room.file('disk', 4 << 20)
+        with self.serve(path, 'ramdisk:4M') as target:
+            uids = target.status('Uid').split()
+            if os.geteuid() == 0:
+                self.assertEqual(set(uids), {str(daemon.NOBODY)})
+            self.assertEqual(int(target.status('CapEff'), 16), 0)
+            limits = pathlib.Path(f'/proc/{target.pid}/limits').read_text()
+            locked, = [line for line in limits.splitlines()
+                       if line.startswith('Max locked memory')]
+            self.assertLessEqual(int(locked.split()[3]), daemon.LOCKABLE)
+            controller = self.controller(target)
+            queues = controller.io_queues(4)
+            for nsid in (1, 2):
+                for number, queue in enumerate(queues):
+                    data = pattern(64, seed=number)
+                    write_blocks(queue, 0, data, nsid=nsid)
+                    self.assertEqual(
+                        read_blocks(queue, 0, 64, nsid=nsid).data, data)
+
+    def test_raises_its_own_descriptor_limit(self):
+        with self.serve(nofile=64) as target:
+            open_ones = [Queue(target.io) for _ in range(100)]
+            self.controller(target)
+            for queue in open_ones:
+                queue.close()
+
+
+class Ends(DaemonCase):
+
+    def test_each_signal_ends_it_in_time(self):
+        for sig in ENDS:
+            with self.subTest(signal=sig.name):
+                target = self.serve().start()
+                self.assertLess(target.stop(sig), 3)
+
+    def test_hosts_see_an_orderly_end(self):
+        target = self.serve().start()
+        controller = self.controller(target)
+        queues = controller.io_queues(3)
+        silent = Queue(target.io, handshake=False)
+        self.addCleanup(silent.close)
+        target.stop()
+        for queue in (controller.admin, *queues, silent):
+            with self.assertRaises(Closed):
+                queue.receive_pdu()
+
+    def test_ports_are_closed_and_free_again(self):
+        target = self.serve().start()
+        ports = target.ports
+        self.controller(target)
+        target.stop()
+        for port in ports.values():
+            with self.assertRaises(ConnectionRefusedError):
+                socket.create_connection(('127.0.0.1', port), 5)
+        args = ('-p', str(ports['io']), '-P', str(ports['discovery']))
+        with self.serve(args=args) as again:
+            self.assertEqual(again.ports, ports)
+
+    def test_written_data_is_in_the_file(self):
+        path = self.room.file('disk', 1 << 20)
+        data = pattern(2048)
+        target = self.serve(path).start()
+        queue, = self.controller(target).io_queues(1)
+        self.assertEqual(write_blocks(queue, 0, data).cqe.sc, 0)
+        target.stop()
+        self.assertEqual(pathlib.Path(path).read_bytes(), data)
+
+    def test_under_load_it_ends_in_time(self):
+        target = self.serve('ramdisk:16M').start()
+        stop = threading.Event()
+        loads = [threading.Thread(target=self.load, args=(target, stop))
+                 for _ in range(3)]
+        for load in loads:
+            load.start()
+        time.sleep(0.3)
+        try:
+            self.assertLess(target.stop(), 5)
+        finally:
+            stop.set()
+            for load in loads:
+                load.join()
+
+    def load(self, target, stop):
+        try:
+            with Controller(target.io, target.nqn) as controller:
+                queue, = controller.io_queues(1)
+                while not stop.is_set():
+                    write_blocks(queue, 0, bytes(65536))
+                    read_blocks(queue, 0, 128)
+        except OSError:
+            pass    # the end came; the test looks at how
+
+
+class Detached(DaemonCase):
+
+    def detach(self, *args, pidfile=None):
+        """Starts nvmfd without -d; returns its pid once it listens."""
+        ports = self.room.path / 'ports'
+        ports.unlink(missing_ok=True)
+        where = ('--pidfile', str(pidfile)) if pidfile else ()
+        ended = self.room.run('-n', daemon.NQN, '-p', '0', '-P', '0', *where,
+                              '--ports-file', str(ports), *args, 'ramdisk:1M')
+        self.assertEqual((ended.returncode, ended.stderr), (0, ''))
+        self.ports = daemon.read_ports(ports)
+        pid = int((pidfile or self.default_pidfile()).read_text())
+        self.addCleanup(self.kill, pid)
+        return pid
+
+    def default_pidfile(self):
+        found, = self.room.path.glob('*.pid')
+        return found
+
+    def kill(self, pid):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+    def terminate(self, pid):
+        os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + daemon.STOP_DEADLINE
+        while pathlib.Path(f'/proc/{pid}').exists():
+            if daemon.proc_status(pid, 'State').startswith('Z'):
+                return
+            self.assertLess(time.monotonic(), deadline, 'TERM did not end it')
+            time.sleep(0.01)
+
+    def test_serves_as_soon_as_the_command_has_ended(self):
+        pid = self.detach(pidfile=self.room.path / 'my.pid')
+        Controller(('127.0.0.1', self.ports['io']), daemon.NQN).close()
+        self.terminate(pid)
+
+    def test_leaves_its_terminal_and_session(self):
+        pid = self.detach(pidfile=self.room.path / 'my.pid')
+        fields = pathlib.Path(f'/proc/{pid}/stat').read_text().split(') ')[1]
+        session, tty = int(fields.split()[3]), int(fields.split()[4])
+        self.assertNotEqual(session, os.getsid(0))
+        self.assertEqual(tty, 0)
+        self.terminate(pid)
+
+    def test_default_pid_file_is_in_xdg_runtime_dir(self):
+        pid = self.detach()
+        self.assertEqual(self.default_pidfile().read_text(), f'{pid}\n')
+        self.terminate(pid)
+
+    def test_pid_file_goes_with_it(self):
+        pidfile = self.room.path / 'my.pid'
+        self.terminate(self.detach(pidfile=pidfile))
+        self.assertFalse(pidfile.exists())
+
+    def test_second_start_is_refused_by_pid(self):
+        pidfile = self.room.path / 'my.pid'
+        pid = self.detach(pidfile=pidfile)
+        ended = self.room.run('-p', '0', '-P', '0', '--pidfile', str(pidfile),
+                              'ramdisk:1M')
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn(str(pid), ended.stderr)
+        self.assertEqual(len(ended.stderr.splitlines()), 1)
+        self.assertEqual(int(pidfile.read_text()), pid)
+        Controller(('127.0.0.1', self.ports['io']), daemon.NQN).close()
+        self.terminate(pid)
+
+    def test_pid_file_of_the_dead_is_no_obstacle(self):
+        pidfile = self.room.path / 'my.pid'
+        pid = self.detach(pidfile=pidfile)
+        os.kill(pid, signal.SIGKILL)
+        time.sleep(0.2)
+        again = self.detach(pidfile=pidfile)
+        self.assertNotEqual(again, pid)
+        self.terminate(again)
+
+    def test_pid_file_that_cannot_be_written(self):
+        ended = self.room.run('-p', '0', '-P', '0', '--pidfile',
+                              '/nonexistent/pid', 'ramdisk:1M')
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn('/nonexistent/pid', ended.stderr)
+        self.assertEqual(len(ended.stderr.splitlines()), 1)
+
+
+if __name__ == '__main__':
+    unittest.main()

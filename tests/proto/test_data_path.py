@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: BSD-2-Clause
+""""The data path from the start": isolation, whole blocks, bounded memory."""
+import multiprocessing
+import random
+import socket
+import statistics
+import struct
+import threading
+import time
+import unittest
+
+import daemon
+import wire
+from case import TargetCase, pattern, read_blocks, write_blocks
+from nvmetcp import Controller
+from wire import Admin, Sqe
+
+MIB = 1 << 20
+SLOW, FAST = 1, 2
+PROCESSES = multiprocessing.get_context('fork')
+
+
+class Isolation(TargetCase):
+    """One namespace hangs for 30 s; the only worker has other work."""
+
+    devices = ('delay:ms=30000/ramdisk:16M', 'ramdisk:16M')
+    args = ('--workers', '1')
+
+    def hang(self, controller, queue, depth=64):
+        """Fills a queue with commands that take 30 s."""
+        for number in range(depth):
+            queue.submit(wire.read(SLOW, number, 8), length=4096)
+            queue.submit(wire.write(SLOW, number, 1), bytes(512))
+        self.assertEqual(len(queue.in_flight), 2 * depth)
+
+    def rate(self, queue, seconds=0.1):
+        done, until = 0, time.monotonic() + seconds
+        while time.monotonic() < until:
+            read_blocks(queue, done % 4096, 8, nsid=FAST)
+            done += 1
+        return done / seconds
+
+    def test_another_namespace_keeps_90_percent_of_its_iops(self):
+        """Against a second daemon without the hang, in turns: load on this
+        machine then strikes both."""
+        controller = self.controller()
+        hung, here = controller.io_queues(2, sqsize=255)
+        with daemon.Daemon(*self.devices, args=self.args) as other:
+            there_controller = Controller(other.io, other.nqn)
+            _, there = there_controller.io_queues(2, sqsize=255)
+            self.hang(controller, hung)
+            ratios = [self.rate(here) / self.rate(there) for _ in range(15)]
+            there_controller.close()
+        self.assertGreater(statistics.median(ratios), 0.9, ratios)
+
+    def test_the_same_queue_goes_on_too(self):
+        queue = self.io(sqsize=255)
+        self.hang(queue.controller, queue)
+        for number in range(50):
+            data = pattern(8, seed=number)
+            self.assertEqual(write_blocks(queue, 0, data, nsid=FAST).cqe.sc, 0)
+            self.assertEqual(read_blocks(queue, 0, 8, nsid=FAST).data, data)
+
+    def test_keep_alive_and_admin_commands_hold(self):
+        controller = self.controller(kato=1000)
+        queue, = controller.io_queues(1, sqsize=255)
+        self.hang(controller, queue)
+        until = time.monotonic() + 3
+        while time.monotonic() < until:
+            self.assert_success(controller.admin.run(Sqe(Admin.KEEP_ALIVE)))
+            self.assert_success(controller.identify())
+            time.sleep(0.2)
+
+    def test_new_hosts_are_served_meanwhile(self):
+        queue = self.io(sqsize=255)
+        self.hang(queue.controller, queue)
+        self.assert_success(read_blocks(self.io(), 0, 8, nsid=FAST))
+
+    def test_term_ends_the_daemon_in_time(self):
+        target = daemon.Daemon(*self.devices, args=self.args).start()
+        with Controller(target.io, target.nqn) as controller:
+            queue, = controller.io_queues(1, sqsize=255)
+            self.hang(controller, queue)
+            time.sleep(0.2)
+            self.assertLess(target.stop(), 8)
+            self.assert_ends(controller.admin)
+
+
+def stamp(block_size):
+    """A block that is one 8-byte word over and over."""
+    return random.randbytes(8) * (block_size // 8)
+
+
+def torn_blocks(data, block_size):
+    """Numbers of the blocks that are not one word over and over."""
+    return [at // block_size for at in range(0, len(data), block_size)
+            if data[at:at + block_size] !=
+            data[at:at + 8] * (block_size // 8)]
+
+
+def hammer(address, nqn, seconds, writes, block_size, blocks, result):
+    """Random ranges, read or written until time is up; says what was torn."""
+    torn, done = [], 0
+    with Controller(address, nqn) as controller:
+        queue, = controller.io_queues(1)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            count = random.choice((1, 2, 4, 16, 64))
+            slba = random.randrange(blocks - count + 1)
+            if writes:
+                data = b''.join(stamp(block_size) for _ in range(count))
+                write_blocks(queue, slba, data, size=block_size)
+            else:
+                command = read_blocks(queue, slba, count, size=block_size)
+                torn += torn_blocks(command.data, block_size)
+            done += 1
+    result.put((done, torn))
+
+
+class WholeBlocks(TargetCase):
+    """Writers of whole-block patterns and readers on several workers."""
+
+    devices = ('ramdisk:512K?bs=4096',)
+    args = ('--workers', '4')
+    seconds = 3
+
+    def test_the_check_sees_a_torn_block(self):
+        good = stamp(4096) + stamp(4096)
+        self.assertEqual(torn_blocks(good, 4096), [])
+        self.assertEqual(torn_blocks(good[:6000] + b'x' + good[6001:], 4096),
+                         [1])
+        mixed = stamp(4096)[:2048] + stamp(4096)[2048:]
+        self.assertEqual(torn_blocks(mixed, 4096), [0])
+
+    def test_no_block_is_ever_torn(self):
+        result = PROCESSES.Queue()
+        roles = [PROCESSES.Process(target=hammer, args=(
+            self.target.io, self.target.nqn, self.seconds, number % 2 == 0,
+            4096, 128, result)) for number in range(6)]
+        for role in roles:
+            role.start()
+        results = [result.get(timeout=self.seconds + 20) for _ in roles]
+        for role in roles:
+            role.join()
+        self.assertEqual([torn for _, torn in results if torn], [])
+        self.assertGreater(sum(done for done, _ in results), 500)
+
+
+class BoundedMemory(unittest.TestCase):
+    """Buffers stay within their setting, whatever hosts ask for."""
+
+    BUFFERS = 64 * MIB
+    SLACK = 64 * MIB
+    CONNECTIONS, DEPTH = 64, 128
+
+    def setUp(self):
+        self.target = daemon.Daemon('null:1G', args=(
+            '--workers', '1', '--buffers', str(self.BUFFERS))).start()
+        self.addCleanup(self.target.stop)
+
+    def assert_bounded(self):
+        peak = int(self.target.status('VmHWM').split()[0]) * 1024
+        self.assertLess(peak, self.BUFFERS + self.SLACK,
+                        f'peak of {peak >> 20} MiB')
+
+    def queue(self, **how):
+        controller = Controller(self.target.io, self.target.nqn)
+        self.addCleanup(controller.close)
+        queue, = controller.io_queues(1, sqsize=self.DEPTH, **how)
+        return queue
+
+    def test_writes_of_1_mib_at_depth_128_over_64_connections(self):
+        queues = [self.queue() for _ in range(self.CONNECTIONS)]
+        out = bytes(MIB)
+        for queue in queues:
+            queue.hold_r2t = True
+            pairs = [queue.capsule(wire.write(1, 0, 2048), out)
+                     for _ in range(self.DEPTH)]
+            queue.send_raw(b''.join(pdu for _, pdu in pairs))
+        time.sleep(0.5)
+        self.assert_bounded()
+        for queue in queues:        # everybody gets something done
+            queue.hold_r2t = False
+        threads = [threading.Thread(target=self.complete, args=(queue, 2))
+                   for queue in queues]
+        self.finished = 0
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(self.finished, self.CONNECTIONS)
+        self.assert_bounded()
+
+    def complete(self, queue, count):
+        """Answers R2Ts until `count` writes are done, then leaves."""
+        for command in list(queue.in_flight.values()):
+            while command.r2ts:
+                queue.answer_r2t(command)
+        left = len(queue.in_flight) - count
+        while len(queue.in_flight) > left:
+            queue.step(timeout=20)
+        self.finished += 1
+        queue.close()
+
+    def test_a_host_that_stops_reading_costs_itself(self):
+        for _ in range(16):
+            lazy = self.queue()
+            pairs = [lazy.capsule(wire.read(1, 0, 2048), length=MIB)
+                     for _ in range(self.DEPTH)]
+            lazy.send_raw(b''.join(pdu for _, pdu in pairs))
+        time.sleep(0.5)
+        other = self.queue()
+        for _ in range(20):
+            self.assertEqual(read_blocks(other, 0, 8).cqe.sc, 0)
+            self.assertEqual(write_blocks(other, 0, bytes(65536)).cqe.sc, 0)
+        self.assert_bounded()
+
+
+class Batches(TargetCase):
+
+    DATA_SEGMENTS_IN = 152      # of struct tcp_info
+
+    def segments(self, queue):
+        """Data segments that the host's kernel has received."""
+        info = queue.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO,
+                                       256)
+        return struct.unpack_from('<I', info, self.DATA_SEGMENTS_IN)[0]
+
+    def test_32_commands_in_one_segment_are_answered_in_8_sends_at_most(self):
+        queue = self.io()
+        batch = 32
+        fewest = batch
+        for _ in range(20):
+            before = self.segments(queue)
+            pairs = [queue.capsule(wire.read(1, n, 1), length=512)
+                     for n in range(batch)]
+            queue.send_raw(b''.join(pdu for _, pdu in pairs))
+            queue.wait_all([command for command, _ in pairs])
+            fewest = min(fewest, self.segments(queue) - before)
+        self.assertLessEqual(fewest, batch // 4)
+
+    def test_the_last_response_of_a_batch_never_waits_for_a_next_one(self):
+        queue = self.io()
+        slowest = 0
+        for depth in (1, 2, 3, 7, 32):
+            for _ in range(20):
+                began = time.monotonic()
+                queue.wait_all([queue.submit(wire.read(1, n, 1), length=512)
+                                for n in range(depth)])
+                slowest = max(slowest, time.monotonic() - began)
+        self.assertLess(slowest, 0.15, 'delayed ACK or MSG_MORE is 40-200 ms')
+
+
+if __name__ == '__main__':
+    unittest.main()

@@ -1,0 +1,607 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Row "transport": handshake, capsules, data PDUs, digests, terminations."""
+import time
+import unittest
+
+import nvmetcp
+import wire
+from case import TargetCase, pattern, read_blocks, write_blocks
+from nvmetcp import CATTR_NO_FLOW_CONTROL
+from wire import DDGST, HDGST, LAST, Fes, Pdu, Sc, Sqe
+
+MIB = 1 << 20
+HUGE = 0xFFFFFFFC
+
+
+class TransportCase(TargetCase):
+
+    def assert_terminated(self, queue, sent, fes, fei=None):
+        """C2HTermReq with this FES and FEI, showing what it is about."""
+        term = queue.expect_termination()
+        self.assertEqual(term.fes, fes, term)
+        if fei is not None:
+            self.assertEqual(term.fei, fei, term)
+        self.assertTrue(term.data and sent.startswith(term.data),
+                        f'data of C2HTermReq: {term.data[:16].hex()}')
+
+    def send_wrong(self, queue, pdu, fes, fei=None):
+        queue.send_raw(pdu)
+        self.assert_terminated(queue, pdu, fes, fei)
+
+
+class Handshake(TransportCase):
+
+    def raw(self):
+        return self.queue(handshake=False)
+
+    def test_defaults(self):
+        queue = self.queue()
+        self.assertEqual((queue.cpda, queue.maxh2cdata), (0, MIB))
+
+    def test_digests_that_are_not_allowed_are_not_granted(self):
+        queue = self.queue(hdgst=True, ddgst=True)
+        self.assertEqual((queue.hdgst, queue.ddgst), (False, False))
+
+    def test_hpda_aligns_every_data_pdu(self):
+        for hpda in (0, 1, 3, 15, 31):
+            with self.subTest(hpda=hpda):
+                queue = self.io(hpda=hpda)
+                self.assert_success(read_blocks(queue, 0, 8))
+
+    def test_hpda_over_31_is_terminated(self):
+        for hpda in (32, 255):
+            self.send_wrong(self.raw(), wire.icreq(hpda=hpda),
+                            Fes.INVALID_HEADER_FIELD, 10)
+
+    def test_unknown_pdu_format_version_is_terminated(self):
+        for pfv in (1, 0xFF00):
+            self.send_wrong(self.raw(), wire.icreq(pfv=pfv),
+                            Fes.UNSUPPORTED_PARAMETER, 8)
+
+    def test_wrong_common_header_of_icreq_is_terminated(self):
+        for field, value, fei in (('flags', HDGST, 1), ('hlen', 127, 2),
+                                  ('pdo', 128, 3), ('plen', 132, 4),
+                                  ('plen', 8, 4), ('plen', HUGE, 4)):
+            with self.subTest(field=field, value=value):
+                self.send_wrong(self.raw(), wire.icreq(wrong={field: value}),
+                                Fes.INVALID_HEADER_FIELD, fei)
+
+    def test_any_maxr2t_is_accepted(self):
+        for maxr2t in (0, 7, 0xFFFFFFFF):
+            self.queue(maxr2t=maxr2t)
+
+    def test_command_before_icreq_is_a_sequence_error(self):
+        pdu = wire.build_pdu(Pdu.CMD, bytes(64))
+        self.send_wrong(self.raw(), pdu, Fes.SEQUENCE_ERROR)
+
+    def test_second_icreq_is_a_sequence_error(self):
+        self.send_wrong(self.queue(), wire.icreq(), Fes.SEQUENCE_ERROR)
+
+    def test_icreq_in_single_bytes(self):
+        queue = self.raw()
+        pdu = wire.icreq()
+        for at in range(128):
+            queue.send_raw(pdu[at:at + 1])
+        queue.receive_icresp()
+
+    def test_icreq_and_connect_in_one_segment(self):
+        queue = self.raw()
+        host = nvmetcp.Host()
+        data = wire.connect_data(self.target.nqn, host.nqn, host.hostid)
+        command, capsule = queue.capsule(wire.connect(), data,
+                                         in_capsule=True)
+        queue.send_raw(wire.icreq() + capsule)
+        queue.receive_icresp()
+        self.assert_success(queue.wait(command))
+
+
+class Headers(TransportCase):
+    """PDUs that may not be, on a live I/O queue."""
+
+    def test_types_that_do_not_exist_are_terminated(self):
+        for kind in (8, 10, 0x20, 0xFF):
+            with self.subTest(type=kind):
+                pdu = wire.build_pdu(kind, bytes(64))
+                self.send_wrong(self.io(), pdu, Fes.INVALID_HEADER_FIELD, 0)
+
+    def test_types_that_only_a_controller_sends_are_terminated(self):
+        for kind in (Pdu.ICRESP, Pdu.C2H_TERM, Pdu.RSP, Pdu.C2H_DATA, Pdu.R2T):
+            with self.subTest(type=kind):
+                specific = bytes(wire.HEADER_LENGTH[kind] - 8)
+                pdu = wire.build_pdu(kind, specific)
+                self.send_wrong(self.io(), pdu, Fes.INVALID_HEADER_FIELD, 0)
+
+    def test_wrong_common_header_of_a_capsule_is_terminated(self):
+        for field, value, fei in (('flags', HDGST, 1), ('flags', DDGST, 1),
+                                  ('hlen', 71, 2), ('hlen', 128, 2),
+                                  ('pdo', 71, 3), ('plen', 71, 4),
+                                  ('plen', 0, 4), ('plen', HUGE, 4)):
+            with self.subTest(field=field, value=value):
+                queue = self.io()
+                sqe = wire.write(1, 0, 1)
+                _, pdu = queue.capsule(sqe, bytes(512),
+                                       wrong={field: value})
+                self.send_wrong(queue, pdu, Fes.INVALID_HEADER_FIELD, fei)
+
+    def test_more_in_capsule_data_than_allowed_is_terminated(self):
+        queue = self.io()
+        size = queue.in_capsule + 512
+        _, pdu = queue.capsule(wire.write(1, 0, size // 512), bytes(size),
+                               in_capsule=True)
+        queue.send_raw(pdu)
+        term = queue.expect_termination()
+        self.assertIn((term.fes, term.fei),
+                      ((Fes.LIMIT_EXCEEDED, term.fei),
+                       (Fes.INVALID_HEADER_FIELD, 4)))
+
+    def test_termination_survives_what_the_host_still_sends(self):
+        queue = self.io()
+        pdu = wire.build_pdu(8, bytes(64))
+        try:
+            queue.send_raw(pdu + bytes(512 << 10))
+        except ConnectionError:
+            pass
+        self.assert_terminated(queue, pdu, Fes.INVALID_HEADER_FIELD, 0)
+
+    def test_a_host_s_termination_is_never_answered(self):
+        queue = self.io()
+        queue.send_term(Fes.INVALID_HEADER_FIELD, 4, bytes(24))
+        self.assertEqual(queue.expect_end(), [])
+
+    def test_a_host_s_termination_of_wrong_length_ends_the_connection(self):
+        for plen in (8, 23, 153, HUGE):
+            with self.subTest(plen=plen):
+                queue = self.io()
+                queue.send_raw(wire.common_header(Pdu.H2C_TERM, 0, 24, 0, plen)
+                               + bytes(16))
+                self.assertEqual(queue.expect_end(), [])
+
+
+class H2CData(TransportCase):
+    """Data that the controller asked for, and data that it did not."""
+
+    SIZE = 64 << 10
+
+    def setUp(self):
+        self.q = self.io()
+        self.q.hold_r2t = True
+        self.write = self.q.submit(wire.write(1, 0, self.SIZE // 512),
+                                   pattern(self.SIZE // 512))
+        while not self.write.r2ts:
+            self.q.step()
+        self.ttag, self.offset, self.length = self.write.r2ts[0]
+
+    def send(self, cid=None, ttag=None, offset=0, length=None, data=None,
+             flags=LAST, **how):
+        length = self.length if length is None else length
+        data = bytes(length) if data is None else data
+        header = wire.transfer_header(
+            self.write.cid if cid is None else cid,
+            self.ttag if ttag is None else ttag, offset, length)
+        pdu = self.q.encode(Pdu.H2C_DATA, header, data, flags=flags, **how)
+        self.q.send_raw(pdu)
+        return pdu
+
+    def test_one_r2t_may_be_answered_in_many_pieces(self):
+        self.q.answer_r2t(self.write, piece=4 * 1031)
+        self.assert_success(self.q.wait(self.write))
+        back = read_blocks(self.q, 0, self.SIZE // 512)
+        self.assertEqual(back.data, self.write.out)
+
+    def test_unknown_transfer_tag_is_terminated(self):
+        pdu = self.send(ttag=self.ttag ^ 0x5555)
+        self.assert_terminated(self.q, pdu, Fes.INVALID_HEADER_FIELD, 10)
+
+    def test_unknown_command_is_terminated(self):
+        pdu = self.send(cid=self.write.cid ^ 0x5555)
+        self.assert_terminated(self.q, pdu, Fes.INVALID_HEADER_FIELD, 8)
+
+    def test_data_beyond_the_r2t_is_out_of_range(self):
+        pdu = self.send(offset=self.length - 512, length=1024)
+        self.assert_terminated(self.q, pdu, Fes.OUT_OF_RANGE)
+
+    def test_more_data_than_the_r2t_is_out_of_range(self):
+        pdu = self.send(length=self.length + 4)
+        self.assert_terminated(self.q, pdu, Fes.OUT_OF_RANGE)
+
+    def test_offset_that_wraps_is_out_of_range(self):
+        pdu = self.send(offset=0xFFFFFE00, length=1024)
+        self.assert_terminated(self.q, pdu, Fes.OUT_OF_RANGE)
+
+    def test_gap_is_terminated(self):
+        pdu = self.send(offset=512, length=self.length - 512)
+        term = self.q.expect_termination()
+        self.assertIn(term.fes, (Fes.SEQUENCE_ERROR, Fes.OUT_OF_RANGE))
+        self.assertTrue(pdu.startswith(term.data))
+
+    def test_length_that_disagrees_with_plen_is_terminated(self):
+        pdu = self.send(length=self.length, data=bytes(512))
+        self.assert_terminated(self.q, pdu, Fes.INVALID_HEADER_FIELD)
+
+    def test_last_before_the_end_is_a_sequence_error(self):
+        pdu = self.send(length=512)
+        self.assert_terminated(self.q, pdu, Fes.SEQUENCE_ERROR)
+
+    def test_last_missing_at_the_end_is_a_sequence_error(self):
+        pdu = self.send(flags=0)
+        self.assert_terminated(self.q, pdu, Fes.SEQUENCE_ERROR)
+
+    def test_the_tag_ends_with_its_command(self):
+        self.q.answer_r2t(self.write)
+        self.assert_success(self.q.wait(self.write))
+        pdu = self.send()
+        self.assert_terminated(self.q, pdu, Fes.INVALID_HEADER_FIELD)
+
+    def test_wrong_common_header_is_terminated(self):
+        for field, value, fei in (('hlen', 25, 2), ('pdo', 16, 3),
+                                  ('plen', 20, 4)):
+            with self.subTest(field=field):
+                self.setUp()
+                pdu = self.send(wrong={field: value})
+                self.assert_terminated(self.q, pdu, Fes.INVALID_HEADER_FIELD,
+                                       fei)
+
+
+class SmallMaxH2CData(TransportCase):
+    args = ('--max-h2c-data', '8192')
+
+    def test_every_r2t_fits_and_last_belongs_to_the_r2t(self):
+        queue = self.io()
+        self.assertEqual(queue.maxh2cdata, 8192)
+        data = pattern(200)
+        self.assert_success(write_blocks(queue, 3, data))
+        self.assertEqual(read_blocks(queue, 3, 200).data, data)
+
+    def test_h2cdata_over_the_limit_is_terminated(self):
+        queue = self.io()
+        queue.hold_r2t = True
+        command = queue.submit(wire.write(1, 0, 64), bytes(64 << 9))
+        while not command.r2ts:
+            queue.step()
+        header = wire.transfer_header(command.cid, command.r2ts[0][0], 0,
+                                      8196)
+        pdu = queue.encode(Pdu.H2C_DATA, header, bytes(8196), flags=LAST)
+        queue.send_raw(pdu)
+        term = queue.expect_termination()
+        self.assertIn(term.fes, (Fes.LIMIT_EXCEEDED, Fes.OUT_OF_RANGE))
+
+
+class Data(TransportCase):
+
+    def test_in_capsule_and_r2t_writes_read_back(self):
+        queue = self.io()
+        for blocks in (1, 7, 32, 33, 256, 2048):
+            with self.subTest(blocks=blocks):
+                data = pattern(blocks, seed=blocks)
+                self.assert_success(write_blocks(queue, 5, data))
+                self.assertEqual(read_blocks(queue, 5, blocks).data, data)
+
+    def test_small_data_may_come_by_r2t_too(self):
+        queue = self.io()
+        data = pattern(1, seed=9)
+        self.assert_success(write_blocks(queue, 0, data, in_capsule=False))
+        self.assertEqual(read_blocks(queue, 0, 1).data, data)
+
+    def test_r2ts_ask_for_everything_exactly_once(self):
+        queue = self.io()
+        command = write_blocks(queue, 0, bytes(MIB))
+        self.assertEqual(command.granted, MIB)
+
+    def test_host_that_takes_many_r2ts(self):
+        queue = self.io(maxr2t=15)
+        data = pattern(2048, seed=3)
+        self.assert_success(write_blocks(queue, 0, data))
+        self.assertEqual(read_blocks(queue, 0, 2048).data, data)
+
+    def test_writes_interleave(self):
+        queue = self.io()
+        queue.hold_r2t = True
+        data = [pattern(128, seed=n) for n in range(8)]
+        commands = [queue.submit(wire.write(1, 128 * n, 128), data[n])
+                    for n in range(8)]
+        while not all(c.r2ts for c in commands):
+            queue.step()
+        for command in reversed(commands):
+            queue.answer_r2t(command, piece=16384)
+        queue.wait_all(commands)
+        for number, expected in enumerate(data):
+            self.assertEqual(read_blocks(queue, 128 * number, 128).data,
+                             expected)
+
+    def test_no_success_flag_while_flow_control_is_on(self):
+        self.assertFalse(read_blocks(self.io(), 0, 1).by_success_flag)
+
+    def test_flow_control_stays_on_unless_the_target_allows(self):
+        queue = self.io(cattr=CATTR_NO_FLOW_CONTROL)
+        self.assertTrue(queue.flow_control)
+        self.assert_success(read_blocks(queue, 0, 1))
+
+
+class Capsules(TransportCase):
+
+    def test_any_sgl_passes_where_no_data_is_due(self):
+        queue = self.io()
+        for descriptor in (wire.sgl(wire.SGL_TRANSPORT, 0), bytes(16),
+                           wire.sgl(wire.SGL_IN_CAPSULE, 0)):
+            with self.subTest(descriptor=descriptor.hex()):
+                sqe = wire.flush(1)
+                sqe.sgl = descriptor
+                self.assert_success(queue.run(sqe))
+
+    def test_both_sgl_psdt_values_are_legal(self):
+        queue = self.io()
+        for psdt in (wire.PSDT_SGL, wire.PSDT_SGL_MPTR):
+            sqe = wire.read(1, 0, 1)
+            sqe.flags = psdt
+            self.assert_success(queue.run(sqe, length=512))
+
+    def test_sgl_types_that_are_not_supported_fail_the_command_alone(self):
+        queue = self.io()
+        for kind in (0x00, 0x20, 0x30, 0x40, 0xF0):
+            with self.subTest(kind=kind):
+                sqe = wire.read(1, 0, 1)
+                sqe.sgl = wire.sgl(kind, 512)
+                self.assert_status(queue.run(sqe), Sc.SGL_TYPE,
+                                   Sc.INVALID_FIELD)
+        self.assert_success(read_blocks(queue, 0, 1))
+
+    def test_in_capsule_offset_has_to_be_zero(self):
+        queue = self.io()
+        sqe = wire.write(1, 0, 1)
+        sqe.sgl = wire.sgl(wire.SGL_IN_CAPSULE, 512, 4)
+        self.assert_status(queue.run(sqe, bytes(512), in_capsule=True),
+                           Sc.SGL_OFFSET, Sc.INVALID_FIELD)
+        self.assert_success(read_blocks(queue, 0, 1))
+
+    def test_read_into_the_capsule_is_refused(self):
+        queue = self.io()
+        sqe = wire.read(1, 0, 1)
+        sqe.sgl = wire.sgl(wire.SGL_IN_CAPSULE, 512)
+        cqe = queue.run(sqe).cqe
+        self.assertNotEqual(cqe.sc, Sc.SUCCESS)
+
+    def test_admin_queue_takes_8192_bytes_in_capsule(self):
+        admin = self.controller().admin
+        command = admin.run(Sqe(0xC1), bytes(8192), in_capsule=True)
+        self.assert_status(command, Sc.INVALID_OPCODE)
+        self.assert_success(admin.run(wire.identify(1), length=4096))
+
+    def test_capsules_in_one_segment_and_a_half(self):
+        queue = self.io()
+        pairs = [queue.capsule(wire.write(1, n, 1), pattern(1, seed=n))
+                 for n in range(3)]
+        stream = b''.join(pdu for _, pdu in pairs)
+        cut = len(stream) - 300
+        queue.send_raw(stream[:cut])
+        queue.wait(pairs[1][0])
+        queue.send_raw(stream[cut:])
+        queue.wait_all([command for command, _ in pairs])
+        for number in range(3):
+            self.assertEqual(read_blocks(queue, number, 1).data,
+                             pattern(1, seed=number))
+
+    def test_capsule_in_single_bytes(self):
+        queue = self.io()
+        data = pattern(1, seed=77)
+        command, pdu = queue.capsule(wire.write(1, 9, 1), data)
+        for at in range(len(pdu)):
+            queue.send_raw(pdu[at:at + 1])
+        self.assert_success(queue.wait(command))
+        self.assertEqual(read_blocks(queue, 9, 1).data, data)
+
+    def test_padding_before_in_capsule_data_is_legal(self):
+        queue = self.io()
+        data = pattern(1, seed=5)
+        command, packed = queue.prepare(wire.write(1, 4, 1), data)
+        queue.send_raw(wire.build_pdu(Pdu.CMD, packed, data, align=128))
+        self.assert_success(queue.wait(command))
+        self.assertEqual(read_blocks(queue, 4, 1).data, data)
+
+    def test_sqhd_wraps_at_the_size_of_the_queue(self):
+        queue = self.io(sqsize=4)
+        for _ in range(23):
+            self.assert_success(read_blocks(queue, 0, 1))
+
+    def test_a_full_queue_in_one_segment(self):
+        queue = self.io(sqsize=63)
+        pairs = [queue.capsule(wire.read(1, n, 1), length=512)
+                 for n in range(63)]
+        queue.send_raw(b''.join(pdu for _, pdu in pairs))
+        for command, _ in pairs:
+            self.assert_success(queue.wait(command))
+
+    def test_identifier_is_free_as_soon_as_the_response_is_there(self):
+        queue = self.io(sqsize=1)
+        for number in range(200):
+            command = queue.submit(wire.read(1, number, 1), length=512, cid=7)
+            self.assert_success(queue.wait(command))
+
+
+class InCapsuleSetting(TransportCase):
+    args = ('--in-capsule-data', '4096')
+
+    def test_ioccsz_is_in_units_of_16_bytes(self):
+        data = self.controller().identify_controller()
+        self.assertEqual(data.ioccsz, (64 + 4096) // 16)
+        self.assertEqual((data.iorcsz, data.icdoff), (1, 0))
+
+    def test_io_connect_may_carry_its_data_whatever_the_setting(self):
+        queue = self.io()
+        self.assertEqual(queue.in_capsule, 4096)
+        self.assert_success(write_blocks(queue, 0, bytes(4096)))
+        self.assert_success(write_blocks(queue, 0, bytes(8192)))
+
+
+class NoInCapsuleData(TransportCase):
+    args = ('--in-capsule-data', '0')
+
+    def test_connect_and_write_still_work(self):
+        queue = self.io()
+        self.assertEqual(queue.in_capsule, 0)
+        data = pattern(4)
+        self.assert_success(write_blocks(queue, 0, data))
+        self.assertEqual(read_blocks(queue, 0, 4).data, data)
+
+
+class Digests(TransportCase):
+    args = ('-g', '-G')
+
+    def test_digests_exactly_as_asked(self):
+        for hdgst in (False, True):
+            for ddgst in (False, True):
+                with self.subTest(hdgst=hdgst, ddgst=ddgst):
+                    self.exercise(hdgst, ddgst)
+
+    def exercise(self, hdgst, ddgst):
+        queue = self.io(hdgst=hdgst, ddgst=ddgst, hpda=3)
+        self.assertEqual((queue.hdgst, queue.ddgst), (hdgst, ddgst))
+        for blocks in (1, 64):
+            data = pattern(blocks, seed=blocks)
+            self.assert_success(write_blocks(queue, 0, data))
+            self.assertEqual(read_blocks(queue, 0, blocks).data, data)
+
+    def test_r2t_answered_in_pieces_with_a_digest_each(self):
+        queue = self.io(hdgst=True, ddgst=True)
+        queue.hold_r2t = True
+        data = pattern(64, seed=1)
+        command = queue.submit(wire.write(1, 0, 64), data)
+        while not command.r2ts:
+            queue.step()
+        queue.answer_r2t(command, piece=4004)
+        self.assert_success(queue.wait(command))
+        self.assertEqual(read_blocks(queue, 0, 64).data, data)
+
+    def test_wrong_data_digest_in_a_capsule_fails_that_command_alone(self):
+        queue = self.io(ddgst=True)
+        self.assert_success(write_blocks(queue, 0, pattern(1)))
+        command = write_blocks(queue, 0, bytes(512), wrong={'ddgst': 1})
+        self.assert_status(command, Sc.TRANSIENT_TRANSPORT_ERROR, dnr=False)
+        self.assertEqual(read_blocks(queue, 0, 1).data, pattern(1))
+
+    def test_wrong_data_digest_in_h2cdata_fails_that_command_alone(self):
+        queue = self.io(hdgst=True, ddgst=True)
+        queue.hold_r2t = True
+        self.assert_success(write_blocks(queue, 0, pattern(4)))
+        for wrong_piece in (0, 1):
+            command = queue.submit(wire.write(1, 0, 64), bytes(64 * 512))
+            while not command.r2ts:
+                queue.step()
+            ttag, _, length = command.r2ts.pop()
+            half = length // 2
+            for piece in (0, 1):
+                wrong = {'ddgst': 0x80} if piece == wrong_piece else None
+                queue.send_h2c_data(command, ttag, piece * half, half,
+                                    flags=LAST if piece else 0, wrong=wrong)
+            queue.wait(command)
+            self.assert_status(command, Sc.TRANSIENT_TRANSPORT_ERROR)
+        self.assertEqual(read_blocks(queue, 0, 4).data, pattern(4))
+
+    def test_wrong_header_digest_of_a_capsule_ends_the_connection(self):
+        queue = self.io(hdgst=True)
+        _, pdu = queue.capsule(wire.flush(1), wrong={'hdgst': 1})
+        self.send_wrong(queue, pdu, Fes.HEADER_DIGEST_ERROR)
+
+    def test_wrong_header_digest_of_h2cdata_ends_the_connection(self):
+        queue = self.io(hdgst=True)
+        queue.hold_r2t = True
+        command = queue.submit(wire.write(1, 0, 64), bytes(64 * 512))
+        while not command.r2ts:
+            queue.step()
+        ttag, _, length = command.r2ts.pop()
+        queue.send_h2c_data(command, ttag, 0, length, flags=LAST,
+                            wrong={'hdgst': 1 << 31})
+        self.assertEqual(queue.expect_termination().fes,
+                         Fes.HEADER_DIGEST_ERROR)
+
+    def test_missing_header_digest_flag_is_terminated(self):
+        queue = self.io(hdgst=True)
+        _, pdu = queue.capsule(wire.flush(1), wrong={'flags': 0})
+        self.send_wrong(queue, pdu, Fes.INVALID_HEADER_FIELD, 1)
+
+
+class HeaderDigestOnly(TransportCase):
+    args = ('-g',)
+
+    def test_each_digest_is_allowed_by_its_own_option(self):
+        queue = self.queue(hdgst=True, ddgst=True)
+        self.assertEqual((queue.hdgst, queue.ddgst), (True, False))
+
+
+class FlowControlOff(TransportCase):
+    args = ('-F',)
+
+    def test_connect_response_says_ffffh_only_where_asked(self):
+        self.assertTrue(self.io().flow_control)
+        self.assertFalse(self.io(cattr=CATTR_NO_FLOW_CONTROL).flow_control)
+
+    def test_success_flag_replaces_the_response_of_a_read(self):
+        queue = self.io(cattr=CATTR_NO_FLOW_CONTROL)
+        for blocks in (1, 256, 2048):
+            self.assertTrue(read_blocks(queue, 0, blocks).by_success_flag)
+
+    def test_reads_that_fail_and_writes_are_answered_by_responses(self):
+        queue = self.io(cattr=CATTR_NO_FLOW_CONTROL)
+        self.assert_success(write_blocks(queue, 0, pattern(1)))
+        self.assert_status(queue.run(wire.read(1, 1 << 40, 1), length=512),
+                           Sc.LBA_OUT_OF_RANGE)
+
+    def test_no_success_flag_where_flow_control_stays_on(self):
+        self.assertFalse(read_blocks(self.io(), 0, 1).by_success_flag)
+
+    def test_admin_queue_may_switch_it_off_too(self):
+        controller = self.controller(cattr=CATTR_NO_FLOW_CONTROL)
+        self.assertFalse(controller.admin.flow_control)
+        self.assert_success(controller.identify())
+
+
+class SuccessAlways(TransportCase):
+    args = ('--c2h-success', 'always')
+
+    def test_a_real_completion_comes_every_quarter_of_the_queue(self):
+        queue = self.io(sqsize=15)
+        self.assertTrue(queue.flow_control)
+        run, longest, flags = 0, 0, 0
+        for _ in range(64):
+            by_flag = read_blocks(queue, 0, 1).by_success_flag
+            flags += by_flag
+            run = run + 1 if by_flag else 0
+            longest = max(longest, run)
+        self.assertGreater(flags, 30)
+        self.assertLess(longest, 16 // 4)
+
+    def test_the_smallest_queue_does_not_stall(self):
+        queue = self.io(sqsize=1)
+        flags = [read_blocks(queue, 0, 1).by_success_flag for _ in range(8)]
+        self.assertIn(False, flags)
+
+
+class Deadlines(TransportCase):
+    args = ('--handshake-timeout', '1')
+
+    def assert_ends_soon(self, queue):
+        self.assertTrue(0.5 < self.assert_ends(queue) < 4)
+
+    def test_silence_before_icreq(self):
+        self.assert_ends_soon(self.queue(handshake=False))
+
+    def test_half_an_icreq(self):
+        queue = self.queue(handshake=False)
+        queue.send_raw(wire.icreq()[:100])
+        self.assert_ends_soon(queue)
+
+    def test_silence_before_connect(self):
+        self.assert_ends_soon(self.queue())
+
+    def test_others_are_served_meanwhile_and_stay(self):
+        silent = [self.queue(handshake=False) for _ in range(20)]
+        queue = self.io()
+        until = time.monotonic() + 1.8
+        while time.monotonic() < until:
+            self.assert_success(read_blocks(queue, 0, 1))
+            time.sleep(0.05)
+        for connection in silent:
+            connection.expect_end()
+
+
+if __name__ == '__main__':
+    unittest.main()
