@@ -67,7 +67,8 @@ uint32_t pdu_build_term(void *at, enum tcp_pdu_type type, uint16_t fes, uint32_t
 		length = TCP_TERM_DATA_MAX;
 	*pdu = (struct tcp_term){ .fes = le16_of(fes), .fei = le32_of(fei) };
 	finish(at, &bare, (uint8_t)type, 0, sizeof(*pdu), 0);
-	memcpy(pdu + 1, culprit, length);
+	if (length)
+		memcpy(pdu + 1, culprit, length);
 	pdu->ch.plen = le32_of((uint32_t)sizeof(*pdu) + length);
 	return (uint32_t)sizeof(*pdu) + length;
 }

@@ -47,17 +47,37 @@ static const struct rule *rule_of(uint8_t type, const struct pdu_rules *agreed)
 	return &rules[type];
 }
 
-/* A TermReq carries the header of the PDU at fault right behind its own. */
+/* A TermReq carries the header of the PDU at fault right behind its own.  It is
+ * never answered by another, whatever stands in it. */
 static struct pdu_verdict check_term(const struct tcp_ch *ch, struct pdu_shape *shape)
 {
 	uint32_t plen = le32_get(ch->plen);
 
-	if (plen < sizeof(struct tcp_term) ||
+	if (ch->flags || ch->hlen != sizeof(struct tcp_term) ||
+	    plen < sizeof(struct tcp_term) ||
 	    plen > sizeof(struct tcp_term) + TCP_TERM_DATA_MAX)
 		return (struct pdu_verdict){ .fate = PDU_DROP };
 	shape->header = sizeof(struct tcp_term);
 	shape->data = plen - (uint32_t)sizeof(struct tcp_term);
 	return pdu_ok;
+}
+
+/* Digests are where they were agreed, a data digest where there is data; hosts
+ * that set its flag on a PDU without data do no harm.  `bare`: PLEN without. */
+static bool has_right_flags(const struct tcp_ch *ch, const struct rule *rule,
+			    const struct pdu_rules *agreed, uint32_t bare)
+{
+	bool has_data = le32_get(ch->plen) > bare;
+
+	if (ch->flags & ~rule->flags)
+		return false;
+	if (!rule->has_digests)
+		return true;
+	if (agreed->header_digest != !!(ch->flags & TCP_FLAG_HDGST))
+		return false;
+	if (!agreed->data_digest)
+		return !(ch->flags & TCP_FLAG_DDGST);
+	return rule->data == NO_DATA || !has_data || ch->flags & TCP_FLAG_DDGST;
 }
 
 static uint32_t data_limit(uint8_t type, const struct pdu_rules *agreed)
@@ -72,8 +92,6 @@ static struct pdu_verdict check_data_layout(const struct tcp_ch *ch,
 	uint32_t plen = le32_get(ch->plen);
 	uint32_t digest = agreed->data_digest ? TCP_DIGEST_SIZE : 0;
 
-	if (agreed->data_digest != !!(ch->flags & TCP_FLAG_DDGST))
-		return bad_field(AT_FLAGS);
 	if (ch->pdo < shape->header || ch->pdo % agreed->alignment)
 		return bad_field(AT_PDO);
 	if (plen <= ch->pdo + digest)
@@ -91,22 +109,19 @@ struct pdu_verdict pdu_check(const struct tcp_ch *ch, const struct pdu_rules *ag
 			     struct pdu_shape *shape)
 {
 	const struct rule *rule = rule_of(ch->type, agreed);
-	bool wants_digest;
 
 	*shape = (struct pdu_shape){ 0 };
 	if (!rule)
 		return bad_field(AT_TYPE);
-	wants_digest = rule->has_digests && agreed->header_digest;
-	if (ch->flags & ~rule->flags ||
-	    (rule->has_digests && wants_digest != !!(ch->flags & TCP_FLAG_HDGST)))
-		return bad_field(AT_FLAGS);
-	if (ch->hlen != rule->hlen)
-		return bad_field(AT_HLEN);
 	if (ch->type == TCP_PDU_H2C_TERM || ch->type == TCP_PDU_C2H_TERM)
 		return check_term(ch, shape);
 
-	shape->has_header_digest = wants_digest;
-	shape->header = rule->hlen + (wants_digest ? TCP_DIGEST_SIZE : 0u);
+	shape->has_header_digest = rule->has_digests && agreed->header_digest;
+	shape->header = rule->hlen + (shape->has_header_digest ? TCP_DIGEST_SIZE : 0u);
+	if (!has_right_flags(ch, rule, agreed, shape->header))
+		return bad_field(AT_FLAGS);
+	if (ch->hlen != rule->hlen)
+		return bad_field(AT_HLEN);
 	if (rule->data == NO_DATA || le32_get(ch->plen) == shape->header)
 		return le32_get(ch->plen) == shape->header && rule->data != HAS_DATA ?
 			pdu_ok : bad_field(AT_PLEN);

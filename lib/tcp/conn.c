@@ -51,7 +51,8 @@ void tcp_drop(struct tcp_conn *conn, const char *reason)
 	if (conn->state == TCP_STATE_DEAD)
 		return;
 	conn->state = TCP_STATE_DEAD;
-	conn->reason = reason;
+	if (!conn->reason)	/* a TermReq's stays */
+		conn->reason = reason;
 }
 
 void tcp_terminate(struct tcp_conn *conn, uint16_t fes, uint32_t fei,
@@ -154,6 +155,7 @@ static void start_pdu(struct tcp_conn *conn)
 static void end_pdu(struct tcp_conn *conn, const struct tcp_ch *ch,
 		    const uint8_t *data, bool is_corrupt)
 {
+	set_culprit(conn, ch, ch->hlen);
 	conn->role->whole(conn, ch, data, is_corrupt);
 	give_gather(conn);
 	start_pdu(conn);
