@@ -81,7 +81,8 @@ struct capsule_host_ops {
 /* What a transport offers a sink. */
 struct capsule_transport_ops {
 	/* Fetches length bytes into data.  Never fails; the queue may end
-	 * before `received` comes. */
+	 * before `received` comes, and then `sent` does, from within when the
+	 * queue has been closed already. */
 	void (*receive)(struct capsule *);
 	/*
 	 * A place for `length` bytes of read data within what is about to be

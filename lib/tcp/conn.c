@@ -83,6 +83,7 @@ static void give_gather(struct tcp_conn *conn)
 void tcp_close(struct tcp_conn *conn)
 {
 	conn->state = TCP_STATE_DEAD;
+	conn->is_closed = true;
 	tx_discard(conn);
 	conn->role->close(conn);
 }

@@ -76,6 +76,7 @@ struct tcp_conn {
 	const struct log *log;
 	enum tcp_state state;
 	const char *reason;		/* why it ends, a sentence; NULL: closed by peer */
+	bool is_closed;			/* tcp_close was called */
 
 	/* What was agreed. */
 	struct pdu_rules rules;

@@ -169,6 +169,8 @@ static void send_r2t(struct tcp_conn *conn, struct capsule *c)
 				      c->tcp.offset, c->tcp.asked));
 }
 
+static void abandon(struct tcp_conn *conn, struct capsule *c);
+
 static void receive(struct capsule *c)
 {
 	struct tcp_conn *conn = c->queue->connection;
@@ -176,6 +178,8 @@ static void receive(struct capsule *c)
 	c->tcp.is_write = c->tcp.is_receiving = true;
 	if (conn->state == TCP_STATE_READY)
 		send_r2t(conn, c);
+	else if (conn->is_closed)
+		abandon(conn, c);
 }
 
 static void h2c_header(struct tcp_conn *conn, const struct tcp_data *pdu)
@@ -268,6 +272,7 @@ static void command(struct tcp_conn *conn, const struct tcp_command *pdu,
 		tcp_drop(conn, "out of memory for a command");
 		return;
 	}
+	memset(&c->tcp, 0, sizeof(c->tcp));
 	c->sqe = pdu->sqe;
 	c->queue = conn->queue;
 	c->in_capsule = data;

@@ -39,14 +39,18 @@ void flight_remove(struct tcp_conn *conn, struct capsule *c)
 	conn->in_flight--;
 }
 
+/* A capsule that goes back may take others with it: one that waited for its
+ * buffer starts, and ends, at once.  So after each the bucket is read anew. */
 void flight_each(struct tcp_conn *conn, void (*visit)(struct tcp_conn *, struct capsule *))
 {
 	for (unsigned int i = 0; i < TCP_BUCKETS; i++) {
-		struct capsule *c = conn->buckets[i], *next;
+		struct capsule *c = conn->buckets[i];
 
-		for (; c; c = next) {
-			next = c->tcp.next;
+		while (c) {
+			uint32_t count = conn->in_flight;
+
 			visit(conn, c);
+			c = conn->in_flight == count ? c->tcp.next : conn->buckets[i];
 		}
 	}
 }

@@ -40,7 +40,7 @@ void tx_discard(struct tcp_conn *);
 struct capsule *flight_find(const struct tcp_conn *, uint16_t cid);
 void flight_add(struct tcp_conn *, struct capsule *);
 void flight_remove(struct tcp_conn *, struct capsule *);
-/* Calls `visit` for each; it may remove the one it is called with. */
+/* Calls `visit` for each; it may remove any, and adds none. */
 void flight_each(struct tcp_conn *, void (*visit)(struct tcp_conn *, struct capsule *));
 
 void conn_init(struct tcp_conn *, const struct tcp_role *, struct capsule_queue *,
