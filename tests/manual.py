@@ -11,6 +11,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tap import Tap
+
 # An item of the list of options: .It Fl d , Fl -debug / .It Fl -listen Ar addr
 ITEM = re.compile(r'^\.It (Fl .*)$', re.M)
 FLAG = re.compile(r'\bFl (-?[A-Za-z0-9][A-Za-z0-9-]*)')
@@ -28,21 +30,6 @@ def options_of_help(text):
 
 def options_of_page(text):
     return {'-' + flag for item in ITEM.findall(text) for flag in FLAG.findall(item)}
-
-
-class Tap:
-    def __init__(self):
-        self.number = 0
-
-    def case(self, name, wrong):
-        self.number += 1
-        print(f'{"not " if wrong else ""}ok {self.number} - {name}')
-        for line in wrong:
-            print('#', line)
-
-    def skip(self, name, why):
-        self.number += 1
-        print(f'ok {self.number} - {name} # SKIP {why}')
 
 
 def lint(page):
@@ -65,7 +52,7 @@ def main():
         tap.case(f'mandoc finds nothing wrong in {name}', lint(page))
     else:
         tap.skip(f'mandoc finds nothing wrong in {name}', 'mandoc is not installed')
-    print(f'1..{tap.number}')
+    tap.end()
 
 
 if __name__ == '__main__':

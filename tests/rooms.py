@@ -14,6 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tap import Tap
+
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]+["<]([^">]+)[">]', re.M)
 INSTALLED = 'nvmf'                      # the room of the installed headers
 
@@ -111,21 +113,6 @@ def is_instrumented(build):
         next(o['value'] for o in json.loads(options) if o['name'] == 'b_sanitize') != 'none'
 
 
-class Tap:
-    def __init__(self):
-        self.number = 0
-
-    def case(self, name, wrong):
-        self.number += 1
-        print(f'{"not " if wrong else ""}ok {self.number} - {name}')
-        for line in wrong:
-            print(f'# {line}')
-
-    def skip(self, name, why):
-        self.number += 1
-        print(f'ok {self.number} - {name} # SKIP {why}')
-
-
 def main():
     source, build = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
     rooms = read_table(source)
@@ -143,7 +130,7 @@ def main():
             tap.skip(name, 'a sanitizer adds calls of its own')
         else:
             tap.case(name, wrong_calls(room, objects[room.name]))
-    print(f'1..{tap.number}')
+    tap.end()
 
 
 if __name__ == '__main__':
