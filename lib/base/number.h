@@ -9,9 +9,9 @@
  * -ERANGE where it does not fit; *value is written only on success. */
 int number_parse(const char *text, uint64_t *value);
 
-/* A size in bytes as expand_number(3) takes it: a whole number, decimal or
- * 0x..., and perhaps one of b k m g t p e, in either case: powers of 1024.
- * Errors as number_parse. */
+/* A size in bytes as expand_number(3) takes it: a whole number and
+ * perhaps one of b k m g t p e, in either case: powers of 1024.  Errors as
+ * number_parse. */
 int size_parse(const char *text, uint64_t *value);
 
 #endif
