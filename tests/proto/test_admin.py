@@ -4,6 +4,7 @@
 The last class walks every advertised capability bit: what is set has to work,
 what is not has to be refused.
 """
+import pathlib
 import struct
 import time
 import unittest
@@ -317,6 +318,20 @@ class Abort(AdminCase):
         self.assert_success(self.ctrl.identify())
 
 
+TCP_KEEP_ALIVE_TIMER = 2
+
+
+def kernel_timer(host_socket):
+    """Which timer runs on the target's end of a connection, by the kernel."""
+    ports = host_socket.getpeername()[1], host_socket.getsockname()[1]
+    for table in ('/proc/net/tcp', '/proc/net/tcp6'):
+        for line in pathlib.Path(table).read_text().splitlines()[1:]:
+            fields = line.split()
+            if tuple(int(f.split(':')[1], 16) for f in fields[1:3]) == ports:
+                return int(fields[5].split(':')[0], 16)
+    raise LookupError('the connection is not in /proc/net')
+
+
 class KeepAlive(TargetCase):
     """KATO is enforced; with CTRATT.TBKAS any command counts."""
 
@@ -341,6 +356,12 @@ class KeepAlive(TargetCase):
     def test_command_is_answered_without_a_timer(self):
         admin = self.controller().admin
         self.assert_success(admin.run(Sqe(Admin.KEEP_ALIVE)))
+
+    def test_without_kato_tcp_watches_for_a_dead_host(self):
+        admin = self.controller().admin
+        self.assert_success(admin.run(wire.identify(1), length=4096))
+        time.sleep(0.1)
+        self.assertEqual(kernel_timer(admin.socket), TCP_KEEP_ALIVE_TIMER)
 
     def test_silence_ends_the_controller_and_its_queues(self):
         controller = self.controller(kato=self.kato)

@@ -222,6 +222,15 @@ class IoConnect(FabricsCase):
         cqe = self.ctrl.connect_queue(queue, 1).cqe
         self.assert_status(cqe, Sc.SUCCESS)
 
+    def test_end_of_the_old_socket_may_arrive_after_the_new_connect(self):
+        first, _ = self.io_connect(cattr=CATTR_INDIVIDUAL_DELETION)
+        queue = self.ctrl.open_queue()
+        data = wire.connect_data(self.target.nqn, self.host.nqn,
+                                 self.host.hostid, self.ctrl.cntlid)
+        command = queue.submit(wire.connect(1), data, in_capsule=True)
+        first.close()
+        self.assert_success(queue.wait(command))
+
     def test_second_connect_is_a_sequence_error_and_the_queue_lives(self):
         queue, _ = self.io_connect()
         data = wire.connect_data(self.target.nqn, self.host.nqn,
@@ -471,6 +480,12 @@ class ShortAssociation(FabricsCase):
     def test_ends_a_while_after_it_was_disabled(self):
         controller = self.controller()
         controller.disable()
+        self.assertTrue(0.5 < self.assert_ends(controller.admin) < 4)
+
+    def test_ends_a_while_after_a_shutdown(self):
+        controller = self.controller()
+        controller.admin.property_set(Prop.CC, CC_ENABLE | SHN_NORMAL)
+        controller.wait_csts(SHST_MASK, SHST_COMPLETE)
         self.assertTrue(0.5 < self.assert_ends(controller.admin) < 4)
 
     def test_enabling_again_keeps_it(self):

@@ -5,7 +5,7 @@ import unittest
 
 import wire
 from case import TargetCase, pattern, read_blocks, write_blocks
-from nvmetcp import CC_ENABLE
+from nvmetcp import CC_ENABLE, Host
 from wire import Admin, Prop, Sc, Sqe
 
 MS = 300
@@ -158,6 +158,19 @@ class SlowEnds(TargetCase):
         controller.disable()
         self.assertLess(time.monotonic() - began, limit)
         controller.enable()
+
+    def test_a_host_comes_back_only_after_its_dead_writes(self):
+        """Else an old write might land on what it writes by another path."""
+        host = Host()
+        first = self.io(host=host)
+        first.submit(wire.write(1, 0, 1), bytes(512))
+        time.sleep(0.1)
+        first.controller.close()
+        began = time.monotonic()
+        self.controller()                   # others are not held up
+        self.assertLess(time.monotonic() - began, 1)
+        self.controller(host=host)
+        self.assertGreater(time.monotonic() - began, 1.2)
 
     def test_a_dead_host_s_command_harms_nobody(self):
         queue, _ = self.slow()
