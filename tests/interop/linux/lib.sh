@@ -111,6 +111,15 @@ as_user() {
 
 # --- the daemon, on the machine ------------------------------------------------------
 
+choose_ports() {
+	PORT=4420 DPORT=8009 LISTEN= daemon=
+	[ $NAMESPACE = none ] || return 0
+	read -r PORT DPORT < <(python3 -c 'import socket
+s = [socket.create_server(("127.0.0.1", 0)) for _ in "12"]
+print(*(x.getsockname()[1] for x in s))')
+	LISTEN='--listen 127.0.0.1'
+}
+
 # nvmfd ARG...: starts it, listening on $PORT and, for discovery, on $DPORT.
 nvmfd() {
 	daemon_args=("$@")
@@ -149,6 +158,15 @@ store() {
 	mkdir -p -m 1777 "$WORK/store"
 	[ -e "$WORK/store/$1" ] || (as_user truncate -s "$2" "$WORK/store/$1")
 	echo "$WORK/store/$1"
+}
+
+# bundle PROGRAM FOLDER: with its libraries and its loader, as FOLDER/run, for a
+# guest that has others.
+bundle() {
+	mkdir -p "$2"
+	cp "$1" $(ldd "$1" | grep -o '/[^ ]*') "$2"
+	printf '%s\n' '#!/bin/sh' "exec \${0%/*}/ld-linux* --library-path \${0%/*} \${0%/*}/${1##*/} \"\$@\"" >"$2/run"
+	chmod +x "$2/run"
 }
 
 # --- the guest, seen from the machine ---------------------------------------------------
