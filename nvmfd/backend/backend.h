@@ -22,7 +22,7 @@
 struct backend;
 struct io_engine;
 
-enum backend_opcode { BACKEND_READ, BACKEND_WRITE, BACKEND_FLUSH };
+enum backend_opcode { BACKEND_READ, BACKEND_WRITE, BACKEND_FLUSH, BACKEND_OPCODES };
 
 /* Force unit access: a write is durable before it is done. */
 #define BACKEND_FUA 1u

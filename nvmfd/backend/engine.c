@@ -116,6 +116,27 @@ static void start_waiting(struct io_engine *e, struct io_queue *q)
 	}
 }
 
+void io_engine_wake(struct io_engine *e)
+{
+	/* It fails only when the count is full, and then it is readable. */
+	(void)!write(e->event_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
+}
+
+static void post(struct io_engine *e, struct io_request *r, int result)
+{
+	bool was_empty;
+
+	io_state(r)->result = result;
+	spin_lock(&e->post_lock);
+	was_empty = list_is_empty(&e->posted);
+	list_append(&e->posted, &io_state(r)->link);
+	/* Inside the lock: once it is let go the owner may answer the last
+	 * request and close. */
+	if (was_empty)
+		io_engine_wake(e);
+	spin_unlock(&e->post_lock);
+}
+
 void io_engine_submit(struct io_engine *e, struct io_request *r)
 {
 	struct io_queue *q = queue_of(e, r->fd);
@@ -125,8 +146,7 @@ void io_engine_submit(struct io_engine *e, struct io_request *r)
 	if (!q) {
 		/* There is no call that could fail: it fails as if the kernel
 		 * had said so. */
-		io_state(r)->result = r->fd < 0 ? -EBADF : -ENOMEM;
-		io_engine_post(e, r);
+		post(e, r, r->fd < 0 ? -EBADF : -ENOMEM);
 		return;
 	}
 	list_append(&q->waiting, &io_state(r)->link);
@@ -177,30 +197,14 @@ bool io_engine_ended(struct io_engine *e, struct io_request *r, int result)
 	return true;
 }
 
-void io_engine_expect(struct io_engine *e, struct io_request *r)
+void io_engine_expect(struct io_engine *e)
 {
-	*io_state(r) = (struct io_state){ .moved = 0 };
 	e->pending++;
-}
-
-void io_engine_wake(struct io_engine *e)
-{
-	/* It fails only when the count is full, and then it is readable. */
-	(void)!write(e->event_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
 }
 
 void io_engine_post(struct io_engine *e, struct io_request *r)
 {
-	bool was_empty;
-
-	spin_lock(&e->post_lock);
-	was_empty = list_is_empty(&e->posted);
-	list_append(&e->posted, &io_state(r)->link);
-	/* Inside the lock: once it is let go the owner may answer the last
-	 * request and close. */
-	if (was_empty)
-		io_engine_wake(e);
-	spin_unlock(&e->post_lock);
+	post(e, r, 0);
 }
 
 static struct io_request *take_posted(struct io_engine *e)

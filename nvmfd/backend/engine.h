@@ -69,10 +69,10 @@ unsigned int io_engine_pending(const struct io_engine *);
 
 /*
  * A request that needs no I/O but a word from another thread: the owner says
- * that it expects it, and whoever calls post has it answered with result 0 by
- * the owner's next reap.  Each expect is met by exactly one post.
+ * that it expects one more, and whoever calls post, once, has the request
+ * answered with result 0 by the owner's next reap.
  */
-void io_engine_expect(struct io_engine *, struct io_request *);
+void io_engine_expect(struct io_engine *);
 void io_engine_post(struct io_engine *, struct io_request *);
 
 #endif

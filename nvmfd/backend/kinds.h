@@ -14,11 +14,24 @@
 #include <stdint.h>
 
 struct backend;
+struct backend_spec;
+struct backend_wrapper;
 
 /* size: bytes, not 0. */
 int memory_open(struct backend **out, uint64_t size, char *error,
 		size_t error_size);
 int null_open(struct backend **out, uint64_t size, char *error,
 	      size_t error_size);
+/* Fills in block_size with what suits the storage when the description leaves
+ * it open. */
+int file_open(struct backend **out, const struct backend_spec *, char *error,
+	      size_t error_size);
+
+/* The wrappers: on success the inner backend belongs to the outer one and is
+ * closed by it. */
+int delay_open(struct backend **out, const struct backend_wrapper *,
+	       struct backend *inner, char *error, size_t error_size);
+int error_open(struct backend **out, const struct backend_wrapper *,
+	       struct backend *inner, char *error, size_t error_size);
 
 #endif

@@ -25,6 +25,11 @@ static int check_spec(const struct backend_spec *s, char *error, size_t n)
 			 (unsigned long long)s->size);
 		return -EINVAL;
 	}
+	if (s->wrapper_count > BACKEND_WRAPPERS_MAX) {
+		snprintf(error, n, "more than %d wrappers",
+			 BACKEND_WRAPPERS_MAX);
+		return -EINVAL;
+	}
 	return 0;
 }
 
@@ -57,10 +62,34 @@ static int open_kind(const struct backend_spec *s, struct backend **out,
 	case BACKEND_NULL:
 		return null_open(out, s->size, error, n);
 	case BACKEND_FILE:
-		break;
+		return file_open(out, s, error, n);
 	}
-	snprintf(error, n, "files are not built yet");
-	return -ENOTSUP;
+	snprintf(error, n, "a kind of storage that does not exist");
+	return -EINVAL;
+}
+
+static int open_wrapper(const struct backend_wrapper *w, struct backend **b,
+			char *error, size_t n)
+{
+	switch (w->kind) {
+	case BACKEND_DELAY:
+		return delay_open(b, w, *b, error, n);
+	case BACKEND_ERROR:
+		return error_open(b, w, *b, error, n);
+	}
+	snprintf(error, n, "a wrapper that does not exist");
+	return -EINVAL;
+}
+
+/* *b is always a backend to be closed, whatever the answer. */
+static int wrap(const struct backend_spec *s, struct backend **b, char *error,
+		size_t n)
+{
+	int r = 0;
+
+	for (size_t i = s->wrapper_count; !r && i--; )
+		r = open_wrapper(&s->wrappers[i], b, error, n);
+	return r;
 }
 
 int backend_open(const struct backend_spec *s, struct backend **out,
@@ -73,6 +102,8 @@ int backend_open(const struct backend_spec *s, struct backend **out,
 		r = open_kind(s, &b, error, error_size);
 	if (!r)
 		r = settle_info(&b->info, s, error, error_size);
+	if (!r)
+		r = wrap(s, &b, error, error_size);
 	if (r) {
 		backend_close(b);
 		return r;

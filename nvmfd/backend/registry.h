@@ -11,7 +11,32 @@
 
 enum backend_kind { BACKEND_MEMORY, BACKEND_NULL, BACKEND_FILE };
 
+enum backend_wrapper_kind { BACKEND_DELAY, BACKEND_ERROR };
+
+/* A chance in millionths. */
+#define BACKEND_RATE_ALWAYS 1000000u
+
+/* By opcode: what is 0 leaves its operations alone. */
+struct backend_wrapper {
+	enum backend_wrapper_kind kind;
+	/* delay: milliseconds before the storage behind sees an operation */
+	uint32_t ms[BACKEND_OPCODES];
+	/* error: a positive errno in place of the operation */
+	int error[BACKEND_OPCODES];
+	uint32_t rate;		/* of BACKEND_RATE_ALWAYS */
+	uint64_t after;		/* so many go well first */
+	uint64_t count;		/* at most so many fail; 0: no end */
+	/* Only reads and writes that touch these bytes; length 0: anywhere.
+	 * Others are not counted in `after`. */
+	uint64_t offset, length;
+	uint64_t seed;		/* of chance */
+};
+
+#define BACKEND_WRAPPERS_MAX 8
+
 struct backend_spec {
+	struct backend_wrapper wrappers[BACKEND_WRAPPERS_MAX];	/* outermost first */
+	size_t wrapper_count;
 	enum backend_kind kind;
 	const char *path;	/* of a file or block device */
 	uint64_t size;		/* bytes; of memory and null */

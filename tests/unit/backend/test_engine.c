@@ -16,7 +16,7 @@
 
 /* The device that hangs, for the threads: preadv on it returns when a byte
  * comes through the pipe.  Pipes themselves can't be read by offset. */
-static int hung_fd = -1;
+static atomic_int hung_fd = -1;
 
 ssize_t preadv(int fd, const struct iovec *v, int n, off_t at)
 {
@@ -80,19 +80,14 @@ static int setup(void **state)
 		engine_open_threads(&e, DEPTH, error, sizeof(error)) :
 		engine_open_uring(&e, DEPTH, v, error, sizeof(error));
 
-	if (r)
-		print_message("# %s\n", error);
-	*state = r ? NULL : e;
+	/* Where the machine refuses io_uring the threads are tried again. */
+	if (r) {
+		print_message("# not tried: %s\n", error);
+		r = engine_open_threads(&e, DEPTH, error, sizeof(error));
+	}
+	*state = e;
 	ends = 0;
-	return 0;
-}
-
-/* Where the machine refuses io_uring the test is skipped. */
-static struct io_engine *engine_of(void **state)
-{
-	if (!*state)
-		skip();
-	return *state;
+	return r;
 }
 
 static int teardown(void **state)
@@ -103,9 +98,9 @@ static int teardown(void **state)
 
 static void reads_what_it_wrote(void **state)
 {
-	struct io_engine *e = engine_of(state);
+	struct io_engine *e = *state;
 	int fd = scratch_file(0);
-	char out[8192], in[8192];
+	char out[8192], in[8192] = { 0 };
 
 	for (size_t i = 0; i < sizeof(out); i++)
 		out[i] = (char)(i * 7);
@@ -123,7 +118,7 @@ static void reads_what_it_wrote(void **state)
 
 static void short_read_ends_at_the_end_of_the_file(void **state)
 {
-	struct io_engine *e = engine_of(state);
+	struct io_engine *e = *state;
 	int fd = scratch_file(0);
 	char b[4096];
 
@@ -144,7 +139,7 @@ static void *write_in_parts(void *argument)
 
 	for (int i = 0; i < 16; i++) {
 		usleep(5000);
-		assert_int_equal(write(w->fd, "abcd" + i % 4, 1), 1);
+		assert_int_equal(write(w->fd, &"abcd"[i % 4], 1), 1);
 	}
 	close(w->fd);
 	return NULL;
@@ -153,10 +148,10 @@ static void *write_in_parts(void *argument)
 /* The parts come while the engine's owner sleeps in poll. */
 static void short_transfers_are_repeated(void **state)
 {
-	struct io_engine *e = engine_of(state);
+	struct io_engine *e = *state;
 	struct writer w;
 	int p[2];
-	char b[16];
+	char b[16] = { 0 };
 
 	assert_int_equal(pipe(p), 0);
 	hung_fd = p[0];
@@ -172,7 +167,7 @@ static void short_transfers_are_repeated(void **state)
 
 static void errors_come_through_reap(void **state)
 {
-	struct io_engine *e = engine_of(state);
+	struct io_engine *e = *state;
 	int full = open("/dev/full", O_RDWR), fd = scratch_file(0);
 	int ro = open("/dev/null", O_RDONLY), closed = dup(fd);
 	char b[512] = { 0 };
@@ -191,7 +186,7 @@ static void errors_come_through_reap(void **state)
 /* The limit is met half way through: not a short success. */
 static void write_beyond_a_limit_fails(void **state)
 {
-	struct io_engine *e = engine_of(state);
+	struct io_engine *e = *state;
 	struct rlimit old, small;
 	int fd = scratch_file(0);
 	char b[8192] = { 0 };
@@ -209,7 +204,7 @@ static void write_beyond_a_limit_fails(void **state)
 
 static void what_exceeds_the_depth_waits_in_order(void **state)
 {
-	struct io_engine *e = engine_of(state);
+	struct io_engine *e = *state;
 	enum { COUNT = 20 * DEPTH };
 	struct call *c = calloc(COUNT, sizeof(*c));
 	uint32_t *b = calloc(COUNT, sizeof(*b));
@@ -239,7 +234,7 @@ static void what_exceeds_the_depth_waits_in_order(void **state)
  * Another goes on as if nothing were. */
 static void hung_device_holds_up_nobody(void **state)
 {
-	struct io_engine *e = engine_of(state);
+	struct io_engine *e = *state;
 	enum { COUNT = 3 * DEPTH };
 	struct call c[COUNT];
 	int fd = scratch_file(0), p[2], dups[3];
@@ -292,14 +287,14 @@ static void *post_all(void *argument)
 
 static void a_word_from_another_thread_wakes(void **state)
 {
-	struct io_engine *e = engine_of(state);
+	struct io_engine *e = *state;
 	enum { COUNT = 1000 };
 	struct call *c = calloc(COUNT, sizeof(*c));
 	struct poster p = { .e = e, .c = c, .count = COUNT };
 
 	for (int i = 0; i < COUNT; i++) {
 		c[i].r.done = ended;
-		io_engine_expect(e, &c[i].r);
+		io_engine_expect(e);
 	}
 	assert_int_equal(io_engine_pending(e), COUNT);
 	pthread_create(&p.id, NULL, post_all, &p);
@@ -312,7 +307,7 @@ static void a_word_from_another_thread_wakes(void **state)
 
 static void nothing_to_reap_is_not_readable(void **state)
 {
-	struct io_engine *e = engine_of(state);
+	struct io_engine *e = *state;
 	char b[512] = { 0 };
 	int fd = scratch_file(0);
 
@@ -344,7 +339,7 @@ static void *use_elsewhere(void *argument)
 /* main opens, the worker uses and closes. */
 static void may_be_opened_by_another_thread(void **state)
 {
-	struct opener o = { .e = engine_of(state) };
+	struct opener o = { .e = *state };
 	pthread_t id;
 
 	pthread_create(&id, NULL, use_elsewhere, &o);
@@ -355,7 +350,7 @@ static void may_be_opened_by_another_thread(void **state)
 
 static void may_be_polled_by_epoll(void **state)
 {
-	struct io_engine *e = engine_of(state);
+	struct io_engine *e = *state;
 	int epoll = epoll_create1(EPOLL_CLOEXEC), fd = scratch_file(O_DIRECT);
 	struct epoll_event ev = { .events = EPOLLIN };
 	void *b = aligned_alloc(4096, 1 << 20);
@@ -382,7 +377,7 @@ static void may_be_polled_by_epoll(void **state)
 /* Nothing is waited for and nothing is answered; the memory stays. */
 static void closes_while_a_device_hangs(void **state)
 {
-	struct io_engine *e = engine_of(state);
+	struct io_engine *e = *state;
 	static struct call c[4];
 	static char byte;
 	int p[2];

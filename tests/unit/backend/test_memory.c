@@ -63,10 +63,13 @@ static void null_reads_zeros(void **state)
 /* Far more than there is: pages come when they are written. */
 static void memory_may_exceed_what_is_free(void **state)
 {
-	struct backend *b = open_size(BACKEND_MEMORY, UINT64_C(1) << 40);
 	char data[512] = { 1 };
+	struct backend *b;
 
-	assert_int_equal(run(b, BACKEND_WRITE, UINT64_C(1) << 39, data, 512), 0);
+	if (is_under_valgrind())
+		NOT_HERE("valgrind maps less");
+	b = open_size(BACKEND_MEMORY, UINT64_C(1) << 36);
+	assert_int_equal(run(b, BACKEND_WRITE, UINT64_C(1) << 35, data, 512), 0);
 	backend_close(b);
 }
 
