@@ -67,6 +67,44 @@ class TargetCase(unittest.TestCase):
         return self.assert_status(command, Sc.SUCCESS)
 
 
+class FreshTargetCase(TargetCase):
+    """A daemon for each test, so that everything starts at zero."""
+
+    @classmethod
+    def setUpClass(cls):
+        pass
+
+    def setUp(self):
+        self.target = daemon.Daemon(*self.devices, args=self.args).start()
+        self.addCleanup(self.target.stop)
+
+
+class RoomCase(unittest.TestCase):
+    """Tests that start nvmfd themselves, all in one folder."""
+
+    def setUp(self):
+        self.room = daemon.Room()
+        self.addCleanup(self.room.remove)
+
+    def serve(self, *devices, **how):
+        return daemon.Daemon(*(devices or ('ramdisk:1M',)), room=self.room,
+                             **how)
+
+    def controller(self, target, **how):
+        made = Controller(target.io, target.nqn, **how)
+        self.addCleanup(made.close)
+        return made
+
+    def assert_one_sentence(self, ended, says=''):
+        """nvmfd refused: exit status 1 and one sentence on its stderr."""
+        self.assertEqual(ended.returncode, 1, (ended.args, ended.stderr))
+        lines = ended.stderr.splitlines()
+        self.assertEqual(len(lines), 1, (ended.args, ended.stderr))
+        self.assertRegex(lines[0], r'^nvmfd: \S+ \S+', ended.args)
+        self.assertIn(says, lines[0])
+        self.assertEqual(ended.stdout, '')
+
+
 def pattern(blocks, seed=0, size=512):
     """Blocks that tell their number and the seed, each different."""
     out = bytearray()

@@ -5,42 +5,21 @@ import socket
 import unittest
 
 import daemon
-from case import pattern, read_blocks, write_blocks
+from case import RoomCase, pattern, read_blocks, write_blocks
 from nvmetcp import Controller
 
 SHORT = 'dFGgKPptn'
 LONGEST_NQN = 'nqn.2026-11.org.example:'.ljust(223, 'n')
 
 
-class CommandLineCase(unittest.TestCase):
-
-    def setUp(self):
-        self.room = daemon.Room()
-        self.addCleanup(self.room.remove)
+class CommandLineCase(RoomCase):
 
     def run_nvmfd(self, *args):
         return self.room.run(*args)
 
     def assert_refused(self, *args, says=''):
-        """Exit status 1 and one sentence on standard error."""
         ended = self.run_nvmfd('-d', '-p', '0', '-P', '0', *args)
-        self.assert_one_sentence(ended, args, says)
-
-    def assert_one_sentence(self, ended, args, says=''):
-        self.assertEqual(ended.returncode, 1, (args, ended.stderr))
-        lines = ended.stderr.splitlines()
-        self.assertEqual(len(lines), 1, (args, ended.stderr))
-        self.assertRegex(lines[0], r'^nvmfd: \S+ \S+', args)
-        self.assertIn(says, lines[0])
-        self.assertEqual(ended.stdout, '')
-
-    def serve(self, *devices, **how):
-        return daemon.Daemon(*devices, room=self.room, **how)
-
-    def controller(self, target, **how):
-        made = Controller(target.io, target.nqn, **how)
-        self.addCleanup(made.close)
-        return made
+        self.assert_one_sentence(ended, says)
 
 
 class HelpAndVersion(CommandLineCase):
@@ -77,7 +56,7 @@ class Refusals(CommandLineCase):
     def test_option_without_its_argument(self):
         for option in ('-p', '-n', '--listen', '--mdts'):
             ended = self.run_nvmfd('ramdisk:1M', option)
-            self.assert_one_sentence(ended, option)
+            self.assert_one_sentence(ended)
 
     def test_kernel_mode_is_not_built_yet(self):
         self.assert_refused('-K', 'ramdisk:1M', says='not built yet')
@@ -155,7 +134,7 @@ class Refusals(CommandLineCase):
         ended = self.run_nvmfd('-p', '0', '-P', '0', '--pidfile', str(pidfile),
                                '--ports-file', str(self.room.path / 'ports'),
                                'ramdisk:1M', '/nonexistent/disk')
-        self.assert_one_sentence(ended, '')
+        self.assert_one_sentence(ended)
         self.assertEqual([p.name for p in self.room.path.iterdir()
                           if p.name in ('pid', 'ports')], [])
 
@@ -166,13 +145,13 @@ class Refusals(CommandLineCase):
                 ended = self.run_nvmfd(
                     '-d', '-p', '0', '-P', '0', option, port,
                     '--listen', '127.0.0.1', 'ramdisk:1M')
-                self.assert_one_sentence(ended, option, says=port)
+                self.assert_one_sentence(ended, says=port)
 
     def test_one_port_for_both(self):
         with socket.create_server(('127.0.0.1', 0)) as free:
             port = str(free.getsockname()[1])
         ended = self.run_nvmfd('-d', '-p', port, '-P', port, 'ramdisk:1M')
-        self.assert_one_sentence(ended, port, says=port)
+        self.assert_one_sentence(ended, says=port)
 
 
 class Meanings(CommandLineCase):

@@ -9,29 +9,13 @@ import time
 import unittest
 
 import daemon
-from case import pattern, read_blocks, write_blocks
+from case import RoomCase, pattern, read_blocks, write_blocks
 from nvmetcp import Closed, Controller, Queue
 
 ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 
-class DaemonCase(unittest.TestCase):
-
-    def setUp(self):
-        self.room = daemon.Room()
-        self.addCleanup(self.room.remove)
-
-    def serve(self, *devices, **how):
-        return daemon.Daemon(*(devices or ('ramdisk:1M',)), room=self.room,
-                             **how)
-
-    def controller(self, target, **how):
-        made = Controller(target.io, target.nqn, **how)
-        self.addCleanup(made.close)
-        return made
-
-
-class Foreground(DaemonCase):
+class Foreground(RoomCase):
 
     def test_says_what_to_type_to_connect(self):
         with self.serve() as target:
@@ -67,7 +51,7 @@ class Foreground(DaemonCase):
                 queue.close()
 
 
-class Ends(DaemonCase):
+class Ends(RoomCase):
 
     def test_each_signal_ends_it_in_time(self):
         for sig in ENDS:
@@ -133,7 +117,7 @@ class Ends(DaemonCase):
             pass    # the end came; the test looks at how
 
 
-class Detached(DaemonCase):
+class Detached(RoomCase):
 
     def detach(self, *args, pidfile=None):
         """Starts nvmfd without -d; returns its pid once it listens."""
@@ -195,9 +179,7 @@ class Detached(DaemonCase):
         pid = self.detach(pidfile=pidfile)
         ended = self.room.run('-p', '0', '-P', '0', '--pidfile', str(pidfile),
                               'ramdisk:1M')
-        self.assertEqual(ended.returncode, 1)
-        self.assertIn(str(pid), ended.stderr)
-        self.assertEqual(len(ended.stderr.splitlines()), 1)
+        self.assert_one_sentence(ended, says=str(pid))
         self.assertEqual(int(pidfile.read_text()), pid)
         Controller(('127.0.0.1', self.ports['io']), daemon.NQN).close()
         self.terminate(pid)
@@ -214,9 +196,7 @@ class Detached(DaemonCase):
     def test_pid_file_that_cannot_be_written(self):
         ended = self.room.run('-p', '0', '-P', '0', '--pidfile',
                               '/nonexistent/pid', 'ramdisk:1M')
-        self.assertEqual(ended.returncode, 1)
-        self.assertIn('/nonexistent/pid', ended.stderr)
-        self.assertEqual(len(ended.stderr.splitlines()), 1)
+        self.assert_one_sentence(ended, says='/nonexistent/pid')
 
 
 if __name__ == '__main__':

@@ -11,7 +11,7 @@ import unittest
 
 import daemon
 import wire
-from case import TargetCase, pattern, read_blocks, write_blocks
+from case import FreshTargetCase, TargetCase, pattern, read_blocks, write_blocks
 from nvmetcp import Controller
 from wire import Admin, Sqe
 
@@ -146,31 +146,22 @@ class WholeBlocks(TargetCase):
         self.assertGreater(sum(done for done, _ in results), 500)
 
 
-class BoundedMemory(unittest.TestCase):
+class BoundedMemory(FreshTargetCase):
     """Buffers stay within their setting, whatever hosts ask for."""
 
     BUFFERS = 64 * MIB
     SLACK = 64 * MIB
     CONNECTIONS, DEPTH = 64, 128
-
-    def setUp(self):
-        self.target = daemon.Daemon('null:1G', args=(
-            '--workers', '1', '--buffers', str(self.BUFFERS))).start()
-        self.addCleanup(self.target.stop)
+    devices = ('null:1G',)
+    args = ('--workers', '1', '--buffers', str(BUFFERS))
 
     def assert_bounded(self):
         peak = int(self.target.status('VmHWM').split()[0]) * 1024
         self.assertLess(peak, self.BUFFERS + self.SLACK,
                         f'peak of {peak >> 20} MiB')
 
-    def queue(self, **how):
-        controller = Controller(self.target.io, self.target.nqn)
-        self.addCleanup(controller.close)
-        queue, = controller.io_queues(1, sqsize=self.DEPTH, **how)
-        return queue
-
     def test_writes_of_1_mib_at_depth_128_over_64_connections(self):
-        queues = [self.queue() for _ in range(self.CONNECTIONS)]
+        queues = [self.io(sqsize=self.DEPTH) for _ in range(self.CONNECTIONS)]
         out = bytes(MIB)
         for queue in queues:
             queue.hold_r2t = True
@@ -204,12 +195,12 @@ class BoundedMemory(unittest.TestCase):
 
     def test_a_host_that_stops_reading_costs_itself(self):
         for _ in range(16):
-            lazy = self.queue()
+            lazy = self.io(sqsize=self.DEPTH)
             pairs = [lazy.capsule(wire.read(1, 0, 2048), length=MIB)
                      for _ in range(self.DEPTH)]
             lazy.send_raw(b''.join(pdu for _, pdu in pairs))
         time.sleep(0.5)
-        other = self.queue()
+        other = self.io()
         for _ in range(20):
             self.assertEqual(read_blocks(other, 0, 8).cqe.sc, 0)
             self.assertEqual(write_blocks(other, 0, bytes(65536)).cqe.sc, 0)

@@ -2,21 +2,15 @@
 """Row "health": the counters are exact, and 128 bits wide."""
 import unittest
 
-import daemon
 import wire
-from case import TargetCase, read_blocks, write_blocks
+from case import FreshTargetCase, read_blocks, write_blocks
 from wire import Log, Sc, u128
 
 
-class HealthCase(TargetCase):
-
-    @classmethod
-    def setUpClass(cls):
-        """A daemon for each test: counters start at zero."""
+class HealthCase(FreshTargetCase):
 
     def setUp(self):
-        self.target = daemon.Daemon(*self.devices).start()
-        self.addCleanup(self.target.stop)
+        super().setUp()
         self.queue = self.io()
 
     def health(self, **how):
