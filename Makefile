@@ -10,7 +10,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 MESON ?= meson
 
-.PHONY: all build run test check install asan tsan valgrind clang clean help
+.PHONY: all build run test check install asan tsan valgrind clang lines clean help
 .DEFAULT_GOAL := build
 
 all: build
@@ -43,6 +43,9 @@ valgrind:	## the unit tests under valgrind
 
 clang:		## the quick tests, built by clang
 	@scripts/variant clang
+
+lines:		## lines of code and of tests by room
+	@scripts/lines
 
 clean:		## remove every build folder
 	rm -rf build build-*
