@@ -90,7 +90,7 @@ static bool reserve(struct capsule *c, uint32_t length)
 
 	if (length > TCP_PACKED_MAX || conn->state != TCP_STATE_READY)
 		return false;
-	at = tx_room(conn, header + length + 2 * PDU_HEADER_ROOM);
+	at = tx_try_room(conn, header + length + 2 * PDU_HEADER_ROOM);
 	if (!at)
 		return false;
 	c->data = at + header;
