@@ -33,9 +33,15 @@ const struct command *command_find(const char *name)
 
 void command_help(void)
 {
+	unsigned int groups = 0;
+
 	printf("usage: nvmf COMMAND [option ...]\n\n"
 	       "A host for NVMe over TCP, without a kernel driver.\n\n");
-	for (size_t i = 0; i < COMMANDS; i++)
+	for (size_t i = 0; i < COMMANDS; i++) {
 		printf("  %-12s %s\n", commands[i].name, commands[i].what);
-	printf("\n'nvmf COMMAND --help' tells a command's options.\n");
+		groups |= commands[i].groups;
+	}
+	printf("\n'nvmf COMMAND --help' tells which options a command takes, of these:\n\n");
+	options_help_groups(groups);
+	printf("  -V, --version                  which version this is\n");
 }

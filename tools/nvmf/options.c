@@ -248,3 +248,17 @@ void options_help(const struct command *command)
 		if (rows[i].group & command->groups)
 			print_row(&rows[i]);
 }
+
+void options_help_groups(unsigned int groups)
+{
+	unsigned int last = 0;
+
+	for (size_t i = 0; i < ROWS; i++) {
+		if (!(rows[i].group & groups))
+			continue;
+		if (last && rows[i].group != last)
+			printf("\n");
+		last = rows[i].group;
+		print_row(&rows[i]);
+	}
+}

@@ -58,5 +58,7 @@ int options_parse(struct settings *, const struct command *, int argc, char **ar
 
 /* Prints a command's usage. */
 void options_help(const struct command *);
+/* The options of all these groups. */
+void options_help_groups(unsigned int groups);
 
 #endif
