@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "version.h"
 
-#include "backend/config.h"
 #include "build.h"
 #include "nvmf/version.h"
 
@@ -9,7 +8,7 @@
 
 const char *version_warning(void)
 {
-	return NO_SYNC_FOR_TEST ?
+	return BUILD_SKIPS_SYNC ?
 		"THIS BUILD NEVER SYNCS STORAGE (no_sync_for_test): A POWER CUT LOSES WHAT HOSTS FLUSHED" : NULL;
 }
 

@@ -114,6 +114,7 @@ struct tcp_conn {
 	/* Commands under way, by command identifier. */
 	struct capsule *buckets[TCP_BUCKETS];
 	uint32_t in_flight;
+	uint32_t receiving;		/* of them: with an R2T not yet answered */
 	uint16_t next_ttag;
 
 	/* Submission queue flow control. */
@@ -163,6 +164,12 @@ void tcp_rx(struct tcp_conn *, const void *bytes, size_t length);
  * socket should not be read until tcp_rx_resume. */
 void tcp_rx_hold(struct tcp_conn *);
 void tcp_rx_resume(struct tcp_conn *);
+
+/* Does the peer owe bytes: the rest of a PDU, or what an R2T asked for? */
+static inline bool tcp_expects_data(const struct tcp_conn *c)
+{
+	return c->receiving || c->rx.phase || c->rx.have;
+}
 
 static inline bool tcp_rx_is_held(const struct tcp_conn *c)
 {

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A controller's life: made by a Connect, enabled, reset, shut down, ended. */
+#include "controller/controller.h"
+
+#include <stdlib.h>
+
+static void drain_too_slow(struct timer *);
+static void association_unused(struct timer *);
+static void end_admin(struct worker_message *);
+static void settle(struct controller *);
+
+static void fill_in(struct controller *c, struct queue *admin, const struct connect *connect)
+{
+	c->target = admin->target;
+	c->station = admin->station;
+	c->is_discovery = admin->is_discovery;
+	memcpy(c->hostnqn, connect->data.hostnqn, sizeof(c->hostnqn));
+	memcpy(c->hostid, connect->data.hostid, sizeof(c->hostid));
+	c->admin = admin;
+	c->kato = le32_get(connect->cmd.kato);
+	list_init(&c->link);
+	timer_init(&c->drain_deadline, drain_too_slow);
+	timer_init(&c->association, association_unused);
+	c->end.run = end_admin;
+}
+
+uint16_t controller_create(struct queue *admin, const struct connect *connect)
+{
+	struct target *t = admin->target;
+	const struct subsystem *s = &t->model->subsystem;
+	struct controller *c = calloc(1, sizeof(*c));
+
+	if (c)
+		c->queues = calloc(t->model->limits.io_queues + 1, sizeof(*c->queues));
+	if (!c || !c->queues) {
+		free(c);
+		return NVME_CONNECT_BUSY;
+	}
+	fill_in(c, admin, connect);
+	if (registry_add(&t->registry, c, s->cntlid_first, s->cntlid_last)) {
+		free(c->queues);
+		free(c);
+		return NVME_CONNECT_BUSY;
+	}
+	admin->controller = c;
+	keep_alive_start(c);
+	log_say(t->log, LOG_NOTICE, "controller %u: connected by \"%s\"%s", c->cntlid,
+		c->hostnqn, c->is_discovery ? " for discovery" : "");
+	return NVME_SUCCESS;
+}
+
+/* Frees it when nothing refers to it any more. */
+static void check_gone(struct controller *c)
+{
+	struct timer_heap *timers = &c->station->worker->timers;
+
+	if (c->admin || c->queue_count || c->is_end_posted ||
+	    c->drain == DRAIN_SHUTDOWN)
+		return;
+	log_say(c->target->log, LOG_NOTICE, "controller %u: gone", c->cntlid);
+	keep_alive_stop(c);
+	timer_cancel(timers, &c->drain_deadline);
+	timer_cancel(timers, &c->association);
+	registry_remove(&c->target->registry, c);
+	free(c->discovery_log);
+	free(c->queues);
+	free(c);
+}
+
+static void end_io_queues(struct controller *c)
+{
+	for (uint32_t i = 1; i <= c->target->model->limits.io_queues; i++) {
+		struct queue *q = c->queues[i];
+
+		if (!q || q->was_told_to_end)
+			continue;
+		q->was_told_to_end = true;
+		worker_post(q->station->worker, &q->end);
+	}
+}
+
+/* ---- the end ----------------------------------------------------------------------------- */
+
+static void end_admin(struct worker_message *m)
+{
+	struct controller *c = container_of(m, struct controller, end);
+
+	c->is_end_posted = false;
+	if (c->admin)
+		queue_end(c->admin, "its controller ended");
+	else
+		check_gone(c);
+}
+
+void controller_end(struct controller *c, const char *reason)
+{
+	if (c->is_ending)
+		return;
+	log_say(c->target->log, LOG_NOTICE, "controller %u: ends: %s", c->cntlid, reason);
+	registry_retire(&c->target->registry, c);
+	/* From here on it can't be freed before end_admin has run. */
+	c->is_end_posted = true;
+	keep_alive_stop(c);
+	event_abort_all(c, NVME_ABORTED_SQ_DELETION);
+	end_io_queues(c);
+	worker_post(c->station->worker, &c->end);
+}
+
+void controller_lost_admin(struct controller *c)
+{
+	c->admin = NULL;
+	check_gone(c);
+}
+
+/* ---- draining: reset and shutdown ------------------------------------------------------------ */
+
+static void keep_association(struct controller *c)
+{
+	struct worker *w = c->station->worker;
+
+	timer_arm(&w->timers, &c->association,
+		  w->now + c->target->model->limits.association_s * NS_PER_S);
+}
+
+static void association_unused(struct timer *t)
+{
+	controller_end(container_of(t, struct controller, association),
+		       "it was not enabled again in time");
+}
+
+static void end_drain(struct controller *c)
+{
+	c->drain = DRAIN_NONE;
+	timer_cancel(&c->station->worker->timers, &c->drain_deadline);
+	if (c->is_ending)
+		return;
+	keep_association(c);
+	settle(c);
+}
+
+static void shutdown_flushed(struct flush_all *f)
+{
+	struct controller *c = container_of(f, struct controller, flush);
+
+	c->csts = (c->csts & ~NVME_CSTS_SHST_MASK) | NVME_CSTS_SHST_COMPLETE;
+	if (f->result)
+		c->csts |= NVME_CSTS_CFS;
+	end_drain(c);
+	if (c->is_ending)
+		check_gone(c);
+}
+
+static void drained(struct controller *c)
+{
+	if (c->drain == DRAIN_SHUTDOWN) {
+		flush_all_start(&c->flush, c->station, shutdown_flushed);
+		return;
+	}
+	c->csts = 0;
+	c->granted = 0;
+	end_drain(c);
+}
+
+static void drain_too_slow(struct timer *t)
+{
+	struct controller *c = container_of(t, struct controller, drain_deadline);
+
+	log_say(c->target->log, LOG_ERROR, "controller %u: commands did not end in %u s",
+		c->cntlid, DRAIN_DEADLINE_S);
+	c->csts |= NVME_CSTS_CFS;
+}
+
+static void start_drain(struct controller *c, enum drain why)
+{
+	struct worker *w = c->station->worker;
+
+	c->drain = why;
+	timer_arm(&w->timers, &c->drain_deadline, w->now + DRAIN_DEADLINE_S * NS_PER_S);
+	event_abort_all(c, NVME_ABORTED_SQ_DELETION);
+	end_io_queues(c);
+	if (!c->queue_count)
+		drained(c);
+}
+
+void controller_lost(struct worker_message *m)
+{
+	struct queue *q = container_of(m, struct queue, leave);
+	struct controller *c = q->controller;
+	bool is_expected = q->was_told_to_end || q->may_end_alone;
+
+	c->queues[q->qid] = NULL;
+	c->queue_count--;
+	if (!is_expected)
+		controller_end(c, "an I/O queue was lost");
+	if (!c->queue_count && c->drain)
+		drained(c);
+	if (c->is_ending)
+		check_gone(c);
+}
+
+/* ---- Controller Configuration ------------------------------------------------------------------ */
+
+uint64_t controller_cap(const struct controller *c)
+{
+	return NVME_CAP_MQES(c->target->model->limits.queue_entries) | NVME_CAP_CQR |
+	       NVME_CAP_TO(CAP_TIMEOUT_S * 2) | NVME_CAP_CSS_NVM;
+}
+
+static bool is_valid_cc(const struct controller *c, uint32_t cc)
+{
+	if (NVME_CC_CSS(cc) || NVME_CC_MPS(cc) || NVME_CC_AMS(cc))
+		return false;
+	/* A discovery controller has no I/O queues whose entries had a size. */
+	return c->is_discovery || (NVME_CC_IOSQES(cc) == 6 && NVME_CC_IOCQES(cc) == 4);
+}
+
+static void enable(struct controller *c)
+{
+	timer_cancel(&c->station->worker->timers, &c->association);
+	if (is_valid_cc(c, c->cc))
+		c->csts = NVME_CSTS_RDY;
+	else
+		c->csts |= NVME_CSTS_CFS;
+}
+
+/* Does what CC asks for and CSTS does not show yet, one thing at a time: it is
+ * called again when a drain has ended. */
+static void settle(struct controller *c)
+{
+	bool is_enabled = c->cc & NVME_CC_EN;
+
+	if (c->drain)
+		return;
+	if ((c->csts & NVME_CSTS_SHST_MASK) == NVME_CSTS_SHST_OCCURRING)
+		start_drain(c, DRAIN_SHUTDOWN);
+	else if (!is_enabled && c->csts)
+		start_drain(c, DRAIN_RESET);
+	else if (is_enabled && !c->csts)
+		enable(c);
+}
+
+void controller_write_cc(struct controller *c, uint32_t cc)
+{
+	uint32_t old = c->cc;
+
+	c->cc = cc;
+	if (NVME_CC_SHN(cc) && !NVME_CC_SHN(old)) {
+		keep_alive_stop(c);
+		c->csts = (c->csts & ~NVME_CSTS_SHST_MASK) | NVME_CSTS_SHST_OCCURRING;
+	}
+	settle(c);
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Controllers and their queues, as the files of this room see them.
+ *
+ * Who owns what.  A queue lives on one worker, which alone touches it.  The
+ * worker of a controller's admin queue is the controller's owner and alone
+ * touches the controller.  An I/O queue elsewhere talks to its controller by
+ * messages that lie in the queue:
+ *
+ *	queue's worker                      owner
+ *	--------------                      -----
+ *	ask   "may I join?"           -->   controller_admit
+ *	      queue_admitted          <--   ask, with a status
+ *	      (I/O)
+ *	      queue_told_to_end       <--   end
+ *	leave "all is drained"        -->   controller_lost
+ *	      buried                  <--   leave
+ *
+ * What an I/O queue reads of its controller is set before it joins.
+ */
+#ifndef NVMFD_CONTROLLER_CONTROLLER_H
+#define NVMFD_CONTROLLER_CONTROLLER_H
+
+#include "controller/target.h"
+
+#include <stdatomic.h>
+
+#define AER_LIMIT 4			/* AERL + 1 */
+#define ABORT_LIMIT 4			/* ACL + 1 */
+#define ADMIN_ENTRIES_MAX 4096
+#define ADMIN_ENTRIES_MIN 32		/* told in the discovery log as ASQSZ */
+#define CAP_TIMEOUT_S 30
+#define DRAIN_DEADLINE_S 20		/* shorter than CAP.TO */
+#define DISCOVERY_IDLE_S 120		/* without a keep alive timer */
+
+struct queue;
+struct controller;
+
+/* A command from its capsule to its response. */
+struct request {
+	struct capsule capsule;		/* first */
+	union {
+		struct backend_op op;
+		struct flush_all flush;	/* of every namespace */
+	};
+	struct queue *queue;
+	const struct namespace *ns;
+	uint8_t *buffer;		/* ours; NULL: none */
+	uint32_t buffer_size;
+	bool is_copy;			/* the buffer: worker_take gave it */
+};
+
+enum queue_state {
+	QUEUE_NEW,			/* nothing but Connect is taken */
+	QUEUE_CONNECTING,
+	QUEUE_LIVE,
+	QUEUE_DISCONNECTED,		/* closes when the response has gone */
+};
+
+/* A Connect that is being looked into. */
+struct connect {
+	struct nvmf_connect_cmd cmd;
+	struct nvmf_connect_data data;
+	uint64_t started;		/* ns */
+	/* The owner's answer. */
+	uint16_t status;
+	uint32_t dw0;
+	struct controller *controller;
+};
+
+struct queue {
+	struct connection connection;	/* first */
+	struct target *target;
+	struct station *station;	/* its worker's */
+	const struct port *port;
+	struct controller *controller;	/* NULL until admitted */
+	enum queue_state state;
+	uint16_t qid;
+	bool is_discovery;
+	bool has_left;			/* the owner has been told */
+	bool is_asking;			/* `ask` is on its way */
+	bool was_told_to_end;		/* the owner's */
+	bool may_end_alone;		/* without ending the association */
+	uint32_t executing;		/* requests that are not free */
+	size_t held;			/* bytes of pool buffers that it has */
+	struct list parked;		/* requests that wait for a buffer */
+	struct pool_waiter waiter;
+	struct timer retry;		/* of a Connect that has to wait */
+	struct connect *connect;
+	struct request *connect_request;
+	struct request *disconnect;	/* answered when nothing else is under way */
+	struct worker_message ask, end, leave;
+	/* When the last command came, ns: the owner's keep alive reads it. */
+	_Atomic uint64_t last_command;
+};
+
+enum drain { DRAIN_NONE, DRAIN_RESET, DRAIN_SHUTDOWN };
+
+struct controller {
+	struct list link;		/* in the registry, under its lock */
+	struct target *target;
+	struct station *station;	/* the owner's */
+	bool is_discovery;
+	uint16_t cntlid;
+	char hostnqn[NVME_NQN_SIZE];
+	uint8_t hostid[16];
+	/* Of the registry, under its lock: no queue may join any more. */
+	bool is_ending;
+
+	struct queue *admin;		/* NULL once it is drained */
+	struct queue **queues;		/* [QID]; NULL: free */
+	uint32_t queue_count;		/* of them in use */
+	uint32_t granted;		/* I/O queues granted; 0: not asked for */
+
+	uint32_t cc, csts;
+	enum drain drain;
+	struct timer drain_deadline, association, keep_alive;
+	uint32_t kato;			/* ms; 0: off */
+	uint32_t async_config;
+	struct request *aers[AER_LIMIT];
+	unsigned int aer_count;
+	struct flush_all flush;		/* of a shutdown */
+	struct worker_message end;
+	bool is_end_posted;
+
+	uint8_t *discovery_log;		/* the snapshot that is being read */
+	size_t discovery_size;
+};
+
+/* ---- request.c: requests, their buffers and responses ------------------------------ */
+
+static inline struct request *request_of(struct capsule *c)
+{
+	return container_of(c, struct request, capsule);
+}
+
+static inline struct queue *queue_of(struct capsule_queue *q)
+{
+	return container_of(q, struct queue, connection.qpair.queue);
+}
+
+struct request *request_get(struct queue *);
+/* Gives buffer and request back. */
+void request_free(struct request *);
+
+/* Responds; may free the request. */
+void request_end(struct request *, uint16_t status);
+static inline void request_end_dw0(struct request *r, uint32_t dw0)
+{
+	r->capsule.dw0 = dw0;
+	request_end(r, NVME_SUCCESS);
+}
+
+/*
+ * The checks of a command that sends `length` bytes to the host, or takes them
+ * from it: 0, or the status.
+ */
+uint16_t request_check_to_host(const struct request *, uint32_t length);
+uint16_t request_check_from_host(const struct request *, uint32_t length);
+/* The data of a checked command, if it came inside the capsule; else NULL. */
+const uint8_t *request_in_capsule(const struct request *);
+
+/* A pool buffer of `length` bytes as the capsule's window; false: not now. */
+bool request_take_buffer(struct request *, uint32_t length);
+/* A copy of in-capsule data that outlives the call; false: out of memory. */
+bool request_keep_in_capsule(struct request *, const uint8_t *data, uint32_t length);
+
+/* Puts it behind the others that wait for buffers. */
+void request_park(struct request *);
+/* Goes on with a command that was parked and now has its buffer. */
+void request_resume(struct request *);
+
+/* Answers with `length` zeroed bytes to be filled in: the window; NULL: the
+ * request has ended (with a status) or waits for memory.  Then reply_end. */
+uint8_t *request_reply(struct request *, uint32_t length);
+
+/* ---- queue.c ------------------------------------------------------------------------- */
+
+/* Answers a Connect and goes on receiving. */
+void queue_answer_connect(struct queue *, uint16_t status, uint32_t dw0);
+void queue_told_to_end(struct worker_message *);
+/* Ends it at the end of the turn or at once; a literal. */
+void queue_end(struct queue *, const char *reason);
+/* Answers a Disconnect when nothing else of the queue is under way. */
+void queue_check_disconnect(struct queue *);
+/* Something of it was freed: leaves the controller if it was the last. */
+void queue_check_drained(struct queue *);
+
+/* ---- connect.c ----------------------------------------------------------------------- */
+
+void connect_execute(struct request *);
+/* On the worker that the I/O queue shall live on. */
+void connect_ask(struct queue *);
+void connect_retry(struct timer *);
+
+/* ---- controller.c: life ---------------------------------------------------------------- */
+
+/* On the admin queue's worker.  0 or the status. */
+uint16_t controller_create(struct queue *admin, const struct connect *);
+/* The owner's part of an I/O queue's Connect. */
+void controller_admit(struct worker_message *);
+/* An I/O queue is drained and gone. */
+void controller_lost(struct worker_message *);
+/* The admin queue is. */
+void controller_lost_admin(struct controller *);
+/* Ends the association; a literal. */
+void controller_end(struct controller *, const char *reason);
+
+void controller_write_cc(struct controller *, uint32_t cc);
+uint64_t controller_cap(const struct controller *);
+
+/* keep_alive.c */
+void keep_alive_start(struct controller *);
+void keep_alive_stop(struct controller *);
+
+/* event.c */
+void event_hold(struct request *);
+/* Answers every AER that is held. */
+void event_abort_all(struct controller *, uint16_t status);
+bool event_abort_one(struct controller *, uint16_t cid);
+
+/* ---- commands ---------------------------------------------------------------------------- */
+
+/* A row for each command that there is. */
+struct command {
+	uint8_t opcode;
+	bool in_discovery;		/* a discovery controller has it, too */
+	const char *name;
+	void (*execute)(struct request *);
+};
+
+const struct command *admin_command(uint8_t opcode);
+const struct command *io_command(uint8_t opcode);
+void fabrics_execute(struct request *);
+
+void identify_execute(struct request *);
+void log_page_execute(struct request *);
+void set_features_execute(struct request *);
+void get_features_execute(struct request *);
+
+void io_received(struct request *);
+/* A parked Read or Write has its buffer. */
+void io_resume(struct request *);
+
+/* discovery.c: a fresh snapshot of the log in the controller; false: no memory. */
+bool discovery_snapshot(struct controller *, const struct queue *);
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Identify (Base Specification 2.0, section 5.17). */
+#include "controller/controller.h"
+
+#define KAS_UNITS 1			/* of 100 ms */
+
+static void put_text(char *field, size_t size, const char *text)
+{
+	size_t length = strlen(text);
+
+	memset(field, ' ', size);
+	memcpy(field, text, length < size ? length : size);
+}
+
+static uint8_t log2_of(uint64_t n)
+{
+	return (uint8_t)(63 - __builtin_clzll(n));
+}
+
+/* What an I/O controller and a discovery controller have in common. */
+static void put_common(struct nvme_id_ctrl *id, const struct controller *c)
+{
+	const struct model *m = c->target->model;
+	const struct subsystem *s = &m->subsystem;
+
+	put_text(id->sn, sizeof(id->sn), s->serial);
+	put_text(id->mn, sizeof(id->mn), s->model);
+	put_text(id->fr, sizeof(id->fr), s->firmware);
+	id->mdts = log2_of(m->limits.mdts / NVME_PAGE_SIZE);
+	id->cntlid = le16_of(c->cntlid);
+	id->ver = le32_of(NVME_VERSION_1_4);
+	id->ctratt = le32_of(NVME_CTRATT_HOSTID_128 | NVME_CTRATT_TBKAS);
+	id->cntrltype = c->is_discovery ? NVME_CTRL_DISCOVERY : NVME_CTRL_IO;
+	id->acl = ABORT_LIMIT - 1;
+	id->aerl = AER_LIMIT - 1;
+	id->lpa = NVME_LPA_EXTENDED_DATA;
+	id->kas = le16_of(KAS_UNITS);
+	id->maxcmd = le16_of((uint16_t)m->limits.queue_entries);
+	id->sgls = le32_of(NVME_SGLS_SUPPORTED | NVME_SGLS_OFFSET | NVME_SGLS_TRANSPORT);
+	id->ioccsz = le32_of((uint32_t)(sizeof(struct nvme_sqe) + m->limits.in_capsule) / 16);
+	id->iorcsz = le32_of(sizeof(struct nvme_cqe) / 16);
+	id->msdbd = 1;
+	memcpy(id->subnqn, c->is_discovery ? NVMF_DISCOVERY_NQN : s->nqn,
+	       strlen(c->is_discovery ? NVMF_DISCOVERY_NQN : s->nqn));
+}
+
+static bool has_volatile_cache(const struct model *m)
+{
+	for (uint32_t i = 1; i <= m->limits.nn; i++)
+		if (m->subsystem.namespaces[i] && m->subsystem.namespaces[i]->has_volatile_cache)
+			return true;
+	return false;
+}
+
+static void put_io(struct nvme_id_ctrl *id, const struct controller *c)
+{
+	const struct model *m = c->target->model;
+
+	id->cmic = NVME_CMIC_MULTI_PORT | NVME_CMIC_MULTI_CTRL;
+	id->frmw = 0x03;		/* one slot, and that is read only */
+	id->sqes = 0x66;
+	id->cqes = 0x44;
+	id->nn = le32_of(m->limits.nn);
+	id->vwc = NVME_VWC_FLUSH_ALL | (has_volatile_cache(m) ? NVME_VWC_PRESENT : 0);
+	id->ofcs = le16_of(NVME_OFCS_DISCONNECT);
+	/* Power state 0, the only one: 1 W, as it must not be zero. */
+	id->psd[0][0] = 100;
+}
+
+static void identify_controller(struct request *r)
+{
+	struct controller *c = r->queue->controller;
+	struct nvme_id_ctrl *id = (void *)request_reply(r, sizeof(*id));
+
+	if (!id)
+		return;
+	put_common(id, c);
+	if (!c->is_discovery)
+		put_io(id, c);
+	request_end(r, NVME_SUCCESS);
+}
+
+static void put_namespace(struct nvme_id_ns *id, const struct namespace *ns)
+{
+	le64 blocks = le64_of(ns->blocks);
+
+	id->nsze = id->ncap = id->nuse = blocks;
+	id->nmic = NVME_NMIC_SHARED;
+	id->nsattr = ns->is_read_only ? NVME_NSATTR_WRITE_PROTECTED : 0;
+	id->lbaf[0].lbads = ns->lba_shift;
+	id->nvmcap = le128_of((unsigned __int128)ns->blocks << ns->lba_shift);
+	memcpy(id->nguid, ns->nguid, sizeof(id->nguid));
+	memcpy(id->eui64, ns->eui64, sizeof(id->eui64));
+}
+
+/* An NSID that could be and is not gives zeros. */
+static void identify_namespace(struct request *r)
+{
+	const struct model *m = r->queue->target->model;
+	uint32_t nsid = le32_get(r->capsule.sqe.nsid);
+	struct nvme_id_ns *id;
+
+	if (!nsid || nsid > m->limits.nn) {
+		request_end(r, NVME_INVALID_NAMESPACE | NVME_DNR);
+		return;
+	}
+	id = (void *)request_reply(r, sizeof(*id));
+	if (!id)
+		return;
+	if (m->subsystem.namespaces[nsid])
+		put_namespace(id, m->subsystem.namespaces[nsid]);
+	request_end(r, NVME_SUCCESS);
+}
+
+static void identify_active_list(struct request *r)
+{
+	const struct model *m = r->queue->target->model;
+	uint32_t after = le32_get(r->capsule.sqe.nsid), n = 0;
+	le32 *list;
+
+	if (after >= 0xfffffffe) {
+		request_end(r, NVME_INVALID_NAMESPACE | NVME_DNR);
+		return;
+	}
+	list = (void *)request_reply(r, NVME_IDENTIFY_SIZE);
+	if (!list)
+		return;
+	for (uint32_t i = after; i < m->limits.nn && n < NVME_IDENTIFY_SIZE / sizeof(*list); i++)
+		if (m->subsystem.namespaces[i + 1])
+			list[n++] = le32_of(i + 1);
+	request_end(r, NVME_SUCCESS);
+}
+
+static uint8_t *put_descriptor(uint8_t *at, enum nvme_nid_type type, const uint8_t *value,
+			       uint8_t length)
+{
+	struct nvme_nid *d = (struct nvme_nid *)at;
+
+	d->type = (uint8_t)type;
+	d->length = length;
+	memcpy(d->value, value, length);
+	return d->value + length;
+}
+
+static void identify_descriptors(struct request *r)
+{
+	const struct namespace *ns = model_namespace(r->queue->target->model,
+						     le32_get(r->capsule.sqe.nsid));
+	uint8_t *at;
+
+	if (!ns) {
+		request_end(r, NVME_INVALID_NAMESPACE | NVME_DNR);
+		return;
+	}
+	at = request_reply(r, NVME_IDENTIFY_SIZE);
+	if (!at)
+		return;
+	at = put_descriptor(at, NVME_NID_EUI64, ns->eui64, sizeof(ns->eui64));
+	at = put_descriptor(at, NVME_NID_NGUID, ns->nguid, sizeof(ns->nguid));
+	put_descriptor(at, NVME_NID_UUID, ns->uuid, sizeof(ns->uuid));
+	request_end(r, NVME_SUCCESS);
+}
+
+static const struct cns {
+	uint8_t cns;
+	bool in_discovery;
+	void (*execute)(struct request *);
+} table[] = {
+	{ NVME_CNS_NAMESPACE, false, identify_namespace },
+	{ NVME_CNS_CONTROLLER, true, identify_controller },
+	{ NVME_CNS_ACTIVE_LIST, false, identify_active_list },
+	{ NVME_CNS_DESCRIPTORS, false, identify_descriptors },
+};
+
+void identify_execute(struct request *r)
+{
+	uint8_t cns = (uint8_t)le32_get(r->capsule.sqe.cdw10);
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if (table[i].cns != cns || (r->queue->is_discovery && !table[i].in_discovery))
+			continue;
+		table[i].execute(r);
+		return;
+	}
+	request_end(r, NVME_INVALID_FIELD | NVME_DNR);
+}

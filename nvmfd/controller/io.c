@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Read, Write and Flush.
+ *
+ * Immediate storage (memory) reads into the send buffer and writes out of the
+ * receive buffer: one copy each way.  All other storage works on a buffer of
+ * the pool; a command that finds none waits, and holds nothing while it does.
+ */
+#include "controller/controller.h"
+#include "ns/extent.h"
+#include "ns/status.h"
+
+static const struct namespace *namespace_of(const struct request *r)
+{
+	return model_namespace(r->queue->target->model, le32_get(r->capsule.sqe.nsid));
+}
+
+static bool is_fua(const struct request *r)
+{
+	return le32_get(r->capsule.sqe.cdw12) & NVME_RW_FUA;
+}
+
+/* ---- counting and the end ---------------------------------------------------------------- */
+
+static void count(const struct request *r)
+{
+	struct health *h = r->queue->station->health;
+	uint64_t sectors = r->op.length / 512;
+
+	if (r->op.opcode == BACKEND_READ) {
+		health_add(&h->reads, 1);
+		health_add(&h->sectors_read, sectors);
+	} else if (r->op.opcode == BACKEND_WRITE) {
+		health_add(&h->writes, 1);
+		health_add(&h->sectors_written, sectors);
+	}
+}
+
+static void finish(struct request *r, int result)
+{
+	if (!result)
+		count(r);
+	request_end(r, status_of_errno(result, r->op.opcode));
+}
+
+static void op_done(struct backend_op *op, int result)
+{
+	finish(container_of(op, struct request, op), result);
+}
+
+static void submit(struct request *r)
+{
+	int result;
+
+	r->op.done = op_done;
+	result = backend_submit(r->ns->backend, &r->queue->station->lane, &r->op);
+	if (result != BACKEND_PENDING)
+		finish(r, result);
+}
+
+/* ---- Read ------------------------------------------------------------------------------------ */
+
+/* What a FUA read returns must be durable: first the flush, then the read. */
+static void read_flushed(struct backend_op *op, int result)
+{
+	struct request *r = container_of(op, struct request, op);
+
+	op->opcode = BACKEND_READ;
+	if (result)
+		finish(r, result);
+	else
+		submit(r);
+}
+
+static void submit_read(struct request *r)
+{
+	int result;
+
+	r->op.data = r->capsule.data;
+	if (!is_fua(r) || !r->ns->has_volatile_cache) {
+		submit(r);
+		return;
+	}
+	r->op.opcode = BACKEND_FLUSH;
+	r->op.done = read_flushed;
+	result = backend_submit(r->ns->backend, &r->queue->station->lane, &r->op);
+	if (result != BACKEND_PENDING)
+		read_flushed(&r->op, result);
+}
+
+static bool start(struct request *r, enum backend_opcode opcode)
+{
+	struct extent e;
+	uint16_t status;
+
+	r->ns = namespace_of(r);
+	status = r->ns ? extent_of(r->ns, &r->capsule.sqe,
+				   r->queue->target->model->limits.mdts, &e) :
+			 NVME_INVALID_NAMESPACE | NVME_DNR;
+	if (!status)
+		status = opcode == BACKEND_READ ? request_check_to_host(r, e.length) :
+						  request_check_from_host(r, e.length);
+	if (!status && opcode == BACKEND_WRITE && r->ns->is_read_only)
+		status = NVME_NAMESPACE_WRITE_PROTECTED | NVME_DNR;
+	if (status) {
+		request_end(r, status);
+		return false;
+	}
+	r->op.opcode = opcode;
+	r->op.offset = e.offset;
+	r->op.length = e.length;
+	return true;
+}
+
+static void need_buffer(struct request *r, void (*go_on)(struct request *))
+{
+	if (request_take_buffer(r, r->op.length)) {
+		go_on(r);
+		return;
+	}
+	r->capsule.length = r->op.length;
+	request_park(r);
+}
+
+static void io_read(struct request *r)
+{
+	if (!start(r, BACKEND_READ))
+		return;
+	if (r->ns->is_immediate && capsule_reserve(&r->capsule, r->op.length))
+		submit_read(r);
+	else
+		need_buffer(r, submit_read);
+}
+
+/* ---- Write ----------------------------------------------------------------------------------- */
+
+static void submit_write(struct request *r)
+{
+	r->op.data = r->capsule.data;
+	submit(r);
+}
+
+/* The data is fetched by R2T; io_received goes on. */
+static void fetch(struct request *r)
+{
+	capsule_receive(&r->capsule);
+}
+
+static void write_in_capsule(struct request *r, const uint8_t *data)
+{
+	if (r->ns->is_immediate)
+		r->capsule.data = (uint8_t *)(uintptr_t)data;
+	else if (!request_keep_in_capsule(r, data, r->op.length)) {
+		request_end(r, NVME_COMMAND_INTERRUPTED);
+		return;
+	}
+	submit_write(r);
+}
+
+static void io_write(struct request *r)
+{
+	const uint8_t *data;
+
+	if (!start(r, BACKEND_WRITE))
+		return;
+	if (is_fua(r))
+		r->op.flags = BACKEND_FUA;
+	data = request_in_capsule(r);
+	if (data)
+		write_in_capsule(r, data);
+	else
+		need_buffer(r, fetch);
+}
+
+void io_received(struct request *r)
+{
+	submit_write(r);
+}
+
+void io_resume(struct request *r)
+{
+	if (r->op.opcode == BACKEND_READ)
+		submit_read(r);
+	else
+		fetch(r);
+}
+
+/* ---- Flush ----------------------------------------------------------------------------------- */
+
+static void all_flushed(struct flush_all *f)
+{
+	finish(container_of(f, struct request, flush), f->result);
+}
+
+static void io_flush(struct request *r)
+{
+	r->op.opcode = BACKEND_FLUSH;
+	if (le32_get(r->capsule.sqe.nsid) == NVME_NSID_ALL) {
+		flush_all_start(&r->flush, r->queue->station, all_flushed);
+		return;
+	}
+	r->ns = namespace_of(r);
+	if (r->ns)
+		submit(r);
+	else
+		request_end(r, NVME_INVALID_NAMESPACE | NVME_DNR);
+}
+
+/* ---- the table --------------------------------------------------------------------------------- */
+
+static const struct command commands[] = {
+	{ NVME_IO_FLUSH, false, "Flush", io_flush },
+	{ NVME_IO_WRITE, false, "Write", io_write },
+	{ NVME_IO_READ, false, "Read", io_read },
+};
+
+const struct command *io_command(uint8_t opcode)
+{
+	return opcode < sizeof(commands) / sizeof(commands[0]) ? &commands[opcode] : NULL;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Keep alive, traffic based: any command on any queue of the controller shows
+ * that the host is there (Base Specification 2.0, section 3.9).
+ *
+ * The timer is not moved for each command: when it fires it looks when the last
+ * one came.
+ */
+#include "controller/controller.h"
+
+static uint64_t last_command(const struct controller *c)
+{
+	uint64_t last = 0, t;
+
+	if (c->admin)
+		last = atomic_load_explicit(&c->admin->last_command, memory_order_relaxed);
+	for (uint32_t i = 1; i <= c->granted; i++) {
+		if (!c->queues[i])
+			continue;
+		t = atomic_load_explicit(&c->queues[i]->last_command, memory_order_relaxed);
+		if (t > last)
+			last = t;
+	}
+	return last;
+}
+
+static uint64_t period(const struct controller *c)
+{
+	if (c->kato)
+		return c->kato * NS_PER_MS;
+	return c->is_discovery ? DISCOVERY_IDLE_S * NS_PER_S : 0;
+}
+
+static void fired(struct timer *t)
+{
+	struct controller *c = container_of(t, struct controller, keep_alive);
+	struct worker *w = c->station->worker;
+	uint64_t due = last_command(c) + period(c);
+
+	if (w->now < due)
+		timer_arm(&w->timers, t, due);
+	else
+		controller_end(c, "its host was silent for longer than the keep alive timeout");
+}
+
+void keep_alive_start(struct controller *c)
+{
+	struct worker *w = c->station->worker;
+
+	keep_alive_stop(c);
+	timer_init(&c->keep_alive, fired);
+	if (period(c))
+		timer_arm(&w->timers, &c->keep_alive, w->now + period(c));
+}
+
+void keep_alive_stop(struct controller *c)
+{
+	timer_cancel(&c->station->worker->timers, &c->keep_alive);
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Get Log Page (Base Specification 2.0, section 5.16). */
+#include "controller/controller.h"
+
+#include <time.h>
+
+/* A part of a log: `length` bytes of it from `offset`, what lies beyond is 0. */
+struct part {
+	uint64_t offset;
+	uint32_t length;
+	uint8_t *to;
+};
+
+static void put_part(const struct part *p, const void *log, size_t size)
+{
+	size_t have = size - p->offset;
+
+	if (p->offset < size)
+		memcpy(p->to, (const uint8_t *)log + p->offset,
+		       have < p->length ? have : p->length);
+}
+
+/* ---- the pages ----------------------------------------------------------------------- */
+
+/* Nothing is noted yet: every entry is free, which is what an error count of
+ * zero says. */
+static void put_error(struct request *r, const struct part *p)
+{
+	struct nvme_log_error_entry none = { 0 };
+
+	put_part(p, &none, sizeof(none));
+}
+
+/* Thousands of 512 bytes, rounded up. */
+static le128 data_units(uint64_t sectors)
+{
+	return le128_of(sectors / 1000 + !!(sectors % 1000));
+}
+
+static uint64_t hours_since(uint64_t started)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return ((uint64_t)now.tv_sec - started) / 3600;
+}
+
+static void put_health(struct request *r, const struct part *p)
+{
+	const struct subsystem *s = &r->queue->target->model->subsystem;
+	struct health_total t = model_health(s);
+	struct nvme_log_health log = {
+		.temperature = le16_of(273 + 30),
+		.available_spare = 100,
+		.spare_threshold = 10,
+		.data_units_read = data_units(t.sectors_read),
+		.data_units_written = data_units(t.sectors_written),
+		.host_reads = le128_of(t.reads),
+		.host_writes = le128_of(t.writes),
+		.power_cycles = le128_of(1),
+		.power_on_hours = le128_of(hours_since(s->started)),
+	};
+
+	put_part(p, &log, sizeof(log));
+}
+
+static void put_firmware(struct request *r, const struct part *p)
+{
+	const struct subsystem *s = &r->queue->target->model->subsystem;
+	struct nvme_log_firmware log = { .afi = 1 };
+	size_t length = strlen(s->firmware);
+
+	memset(log.frs[0], ' ', sizeof(log.frs[0]));
+	memcpy(log.frs[0], s->firmware,
+	       length < sizeof(log.frs[0]) ? length : sizeof(log.frs[0]));
+	put_part(p, &log, sizeof(log));
+}
+
+static void put_discovery(struct request *r, const struct part *p)
+{
+	const struct controller *c = r->queue->controller;
+
+	put_part(p, c->discovery_log, c->discovery_size);
+}
+
+/* ---- the table ------------------------------------------------------------------------- */
+
+static size_t discovery_size(const struct request *r)
+{
+	return r->queue->controller->discovery_size;
+}
+
+static size_t error_size(const struct request *r)
+{
+	return sizeof(struct nvme_log_error_entry);
+}
+
+static size_t health_size(const struct request *r)
+{
+	return sizeof(struct nvme_log_health);
+}
+
+static size_t firmware_size(const struct request *r)
+{
+	return sizeof(struct nvme_log_firmware);
+}
+
+static const struct log_page {
+	uint8_t lid;
+	bool in_discovery, in_io;
+	const char *name;
+	size_t (*size)(const struct request *);
+	void (*put)(struct request *, const struct part *);
+} pages[] = {
+	{ NVME_LOG_ERROR, true, true, "Error Information", error_size, put_error },
+	{ NVME_LOG_HEALTH, false, true, "SMART / Health Information", health_size, put_health },
+	{ NVME_LOG_FIRMWARE, false, true, "Firmware Slot Information", firmware_size,
+	  put_firmware },
+	{ NVME_LOG_DISCOVERY, true, false, "Discovery", discovery_size, put_discovery },
+};
+
+static const struct log_page *find_page(const struct request *r)
+{
+	uint8_t lid = (uint8_t)le32_get(r->capsule.sqe.cdw10);
+
+	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
+		if (pages[i].lid == lid)
+			return (r->queue->is_discovery ? pages[i].in_discovery :
+							 pages[i].in_io) ? &pages[i] : NULL;
+	return NULL;
+}
+
+/* Bytes asked for; more than 32 bits hold when NUMD is that large. */
+static uint64_t length_of(const struct nvme_sqe *sqe)
+{
+	uint64_t numd = le32_get(sqe->cdw10) >> 16 |
+			(uint64_t)(le32_get(sqe->cdw11) & 0xffff) << 16;
+
+	return (numd + 1) * 4;
+}
+
+static uint64_t offset_of(const struct nvme_sqe *sqe)
+{
+	return le32_get(sqe->cdw12) | (uint64_t)le32_get(sqe->cdw13) << 32;
+}
+
+/* A read from the start begins a new snapshot; parts that follow see the same. */
+static bool prepare_discovery(struct request *r, uint64_t offset)
+{
+	struct controller *c = r->queue->controller;
+
+	return !r->queue->is_discovery || (offset && c->discovery_log) ||
+	       discovery_snapshot(c, r->queue);
+}
+
+static uint16_t check(struct request *r, const struct log_page *page)
+{
+	const struct nvme_sqe *sqe = &r->capsule.sqe;
+	uint64_t offset = offset_of(sqe);
+	uint32_t nsid = le32_get(sqe->nsid);
+
+	if (!page)
+		return NVME_INVALID_LOG_PAGE | NVME_DNR;
+	if (offset & 3 || length_of(sqe) > r->queue->target->model->limits.mdts)
+		return NVME_INVALID_FIELD | NVME_DNR;
+	/* Health is kept for the whole subsystem only (LPA bit 0). */
+	if (page->lid == NVME_LOG_HEALTH && nsid && nsid != NVME_NSID_ALL)
+		return NVME_INVALID_FIELD | NVME_DNR;
+	if (!prepare_discovery(r, offset))
+		return NVME_INTERNAL_ERROR;
+	return offset > page->size(r) ? NVME_INVALID_FIELD | NVME_DNR : NVME_SUCCESS;
+}
+
+void log_page_execute(struct request *r)
+{
+	const struct log_page *page = find_page(r);
+	uint16_t status = check(r, page);
+	struct part part = { .offset = offset_of(&r->capsule.sqe) };
+
+	if (status) {
+		request_end(r, status);
+		return;
+	}
+	part.length = (uint32_t)length_of(&r->capsule.sqe);
+	part.to = request_reply(r, part.length);
+	if (!part.to)
+		return;
+	page->put(r, &part);
+	request_end(r, NVME_SUCCESS);
+}

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A queue: what its connection delivers, and its end. */
+#include "controller/controller.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- commands ------------------------------------------------------------------------- */
+
+static bool is_fabrics(const struct request *r)
+{
+	return r->capsule.sqe.opcode == NVME_OPCODE_FABRICS;
+}
+
+static const struct command *find_command(const struct request *r)
+{
+	const struct queue *q = r->queue;
+	uint8_t opcode = r->capsule.sqe.opcode;
+	const struct command *row = q->qid ? io_command(opcode) : admin_command(opcode);
+
+	return row && q->is_discovery && !row->in_discovery ? NULL : row;
+}
+
+/* An NVMe command on a live queue. */
+static void execute(struct request *r)
+{
+	const struct queue *q = r->queue;
+	const struct command *row;
+
+	/* An I/O queue of a disabled controller is on its way out. */
+	if (!q->qid && !(q->controller->cc & NVME_CC_EN)) {
+		request_end(r, NVME_COMMAND_SEQUENCE_ERROR | NVME_DNR);
+		return;
+	}
+	row = find_command(r);
+	if (!row)
+		request_end(r, NVME_INVALID_OPCODE | NVME_DNR);
+	else if (NVME_SQE_FUSE(r->capsule.sqe.flags))
+		request_end(r, NVME_INVALID_FIELD | NVME_DNR);
+	else
+		row->execute(r);
+}
+
+static struct capsule *sink_get(struct capsule_queue *cq)
+{
+	struct request *r = request_get(queue_of(cq));
+
+	return r ? &r->capsule : NULL;
+}
+
+static void sink_command(struct capsule *c)
+{
+	struct request *r = request_of(c);
+	struct queue *q = r->queue;
+
+	atomic_store_explicit(&q->last_command, q->station->worker->now,
+			      memory_order_relaxed);
+	if (is_fabrics(r))
+		fabrics_execute(r);
+	else if (q->state != QUEUE_LIVE)
+		request_end(r, NVME_COMMAND_SEQUENCE_ERROR | NVME_DNR);
+	else
+		execute(r);
+}
+
+static void sink_received(struct capsule *c)
+{
+	io_received(request_of(c));
+}
+
+void queue_check_disconnect(struct queue *q)
+{
+	struct request *r = q->disconnect;
+
+	if (!r || q->executing > 1 || q->connection.has_ended)
+		return;
+	q->disconnect = NULL;
+	request_end(r, NVME_SUCCESS);
+	queue_end(q, "the host disconnected");
+}
+
+static void sink_sent(struct capsule *c)
+{
+	struct request *r = request_of(c);
+	struct queue *q = r->queue;
+
+	request_free(r);
+	queue_check_disconnect(q);
+	queue_check_drained(q);
+}
+
+static const struct capsule_sink_ops sink_ops = {
+	.get = sink_get,
+	.command = sink_command,
+	.received = sink_received,
+	.sent = sink_sent,
+};
+
+void request_resume(struct request *r)
+{
+	if (r->queue->qid)
+		io_resume(r);
+	else
+		execute(r);
+}
+
+/* ---- Connect's end ----------------------------------------------------------------------- */
+
+static void forget_connect(struct queue *q)
+{
+	free(q->connect);
+	q->connect = NULL;
+	timer_cancel(&q->station->worker->timers, &q->retry);
+}
+
+void queue_answer_connect(struct queue *q, uint16_t status, uint32_t dw0)
+{
+	struct request *r = q->connect_request;
+	bool is_good = status == NVME_SUCCESS;
+
+	q->connect_request = NULL;
+	q->state = is_good ? QUEUE_LIVE : QUEUE_NEW;
+	r->capsule.dw0 = dw0;
+	if (is_good) {
+		connection_established(&q->connection);
+		atomic_store_explicit(&q->last_command, q->station->worker->now,
+				      memory_order_relaxed);
+	} else {
+		log_say(q->target->log, LOG_NOTICE,
+			"Connect from \"%.223s\" to \"%.223s\" queue %u refused: "
+			"status %x/%02x", q->connect->data.hostnqn,
+			q->connect->data.subnqn, le16_get(q->connect->cmd.qid),
+			status >> 8 & 7, status & 0xff);
+	}
+	forget_connect(q);
+	request_end(r, status);
+	tcp_rx_resume(&q->connection.qpair.tcp);
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+void queue_end(struct queue *q, const char *reason)
+{
+	connection_end(&q->connection, reason);
+}
+
+void queue_told_to_end(struct worker_message *m)
+{
+	queue_end(container_of(m, struct queue, end), "its controller ended");
+}
+
+static void buried(struct worker_message *m)
+{
+	connection_bury(&container_of(m, struct queue, leave)->connection);
+}
+
+/* The owner has let go of it; back to its worker, to be freed. */
+static void leave_done(struct worker_message *m)
+{
+	struct queue *q = container_of(m, struct queue, leave);
+	struct worker *w = q->station->worker;
+
+	controller_lost(m);
+	m->run = buried;
+	worker_post(w, m);
+}
+
+static void leave(struct queue *q)
+{
+	struct controller *c = q->controller;
+
+	q->has_left = true;
+	if (!c) {
+		connection_bury(&q->connection);
+	} else if (!q->qid) {
+		controller_lost_admin(c);
+		connection_bury(&q->connection);
+	} else {
+		q->leave.run = leave_done;
+		worker_post(c->station->worker, &q->leave);
+	}
+}
+
+void queue_check_drained(struct queue *q)
+{
+	if (q->connection.has_ended && !q->executing && !q->is_asking && !q->has_left)
+		leave(q);
+}
+
+static void end_parked(struct queue *q)
+{
+	struct list *l;
+
+	while ((l = list_pop(&q->parked)))
+		request_end(list_entry(l, struct request, capsule.link),
+			    NVME_ABORTED_SQ_DELETION);
+}
+
+static void log_end(const struct queue *q)
+{
+	const char *reason = q->connection.reason;
+
+	log_say(q->target->log, LOG_DEBUG, "controller %u queue %u: connection ended: %s",
+		q->controller ? q->controller->cntlid : 0, q->qid,
+		reason ? reason : "the host closed it");
+}
+
+static void ended(struct connection *conn)
+{
+	struct queue *q = container_of(conn, struct queue, connection);
+	struct request *waiting = q->connect_request ? q->connect_request : q->disconnect;
+
+	log_end(q);
+	list_remove(&q->waiter.link);
+	end_parked(q);
+	q->connect_request = q->disconnect = NULL;
+	if (waiting)
+		request_end(waiting, NVME_ABORTED_SQ_DELETION);
+	if (!q->is_asking)
+		forget_connect(q);
+	if (q->controller && !q->qid)
+		controller_end(q->controller, "its admin queue ended");
+	queue_check_drained(q);
+}
+
+static void free_queue(struct connection *conn)
+{
+	struct queue *q = container_of(conn, struct queue, connection);
+
+	list_remove(&q->waiter.link);
+	tcp_free(&conn->qpair.tcp);
+	free(q->connect);
+	atomic_fetch_sub(&q->target->queues, 1);
+	free(q);
+}
+
+static void moved(struct connection *conn)
+{
+	struct queue *q = container_of(conn, struct queue, connection);
+
+	q->station = conn->worker->attached;
+	connect_ask(q);
+}
+
+static const struct connection_ops connection_ops = {
+	.ended = ended,
+	.free = free_queue,
+	.moved = moved,
+};
+
+/* ---- the beginning --------------------------------------------------------------------------- */
+
+void target_accept(struct station *s, int fd, const struct port *port)
+{
+	struct queue *q = aligned_alloc(64, (sizeof(*q) + 63) / 64 * 64);
+
+	if (!q) {
+		log_say(s->target->log, LOG_ERROR, "out of memory for a connection");
+		close(fd);
+		return;
+	}
+	memset(q, 0, sizeof(*q));
+	q->target = s->target;
+	q->station = s;
+	q->port = port;
+	q->connection.qpair.queue.sink = &sink_ops;
+	list_init(&q->parked);
+	list_init(&q->waiter.link);
+	timer_init(&q->retry, connect_retry);
+	q->end.run = queue_told_to_end;
+	atomic_fetch_add(&s->target->queues, 1);
+	connection_start(&q->connection, s->worker, fd, &s->target->tcp,
+			 &connection_ops, s->target->model->limits.handshake_s);
+}
+
+void target_end_all(struct station *s)
+{
+	list_for_each_safe(l, &s->worker->connections) {
+		struct connection *c = list_entry(l, struct connection, link);
+
+		connection_end(c, "the target ends");
+	}
+}
+
+unsigned int target_queues(struct target *t)
+{
+	return atomic_load(&t->queues);
+}
+
+void station_close(struct station *s)
+{
+	struct list *l;
+
+	while ((l = list_pop(&s->spare)))
+		free(list_entry(l, struct request, capsule.link));
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "controller/controller.h"
+
+#include <errno.h>
+
+void registry_open(struct registry *r)
+{
+	pthread_mutex_init(&r->lock, NULL);
+	list_init(&r->controllers);
+	r->next = 0;
+}
+
+void registry_close(struct registry *r)
+{
+	pthread_mutex_destroy(&r->lock);
+}
+
+/* The lock is held. */
+static struct controller *find(struct registry *r, uint16_t cntlid)
+{
+	list_for_each(l, &r->controllers) {
+		struct controller *c = list_entry(l, struct controller, link);
+
+		if (c->cntlid == cntlid)
+			return c;
+	}
+	return NULL;
+}
+
+/* Goes round the range, so that a recent number is not handed out again. */
+static int number(struct registry *r, uint16_t first, uint16_t last)
+{
+	for (uint32_t tries = 0; tries <= (uint32_t)last - first; tries++) {
+		if (r->next < first || r->next > last)
+			r->next = first;
+		if (!find(r, r->next))
+			return r->next++;
+		r->next++;
+	}
+	return -EBUSY;
+}
+
+int registry_add(struct registry *r, struct controller *c, uint16_t first, uint16_t last)
+{
+	int cntlid;
+
+	pthread_mutex_lock(&r->lock);
+	cntlid = number(r, first, last);
+	if (cntlid >= 0) {
+		c->cntlid = (uint16_t)cntlid;
+		list_append(&r->controllers, &c->link);
+	}
+	pthread_mutex_unlock(&r->lock);
+	return cntlid < 0 ? cntlid : 0;
+}
+
+void registry_remove(struct registry *r, struct controller *c)
+{
+	pthread_mutex_lock(&r->lock);
+	list_remove(&c->link);
+	pthread_mutex_unlock(&r->lock);
+}
+
+void registry_retire(struct registry *r, struct controller *c)
+{
+	pthread_mutex_lock(&r->lock);
+	c->is_ending = true;
+	pthread_mutex_unlock(&r->lock);
+}
+
+struct station *registry_owner(struct registry *r, uint16_t cntlid)
+{
+	struct controller *c;
+	struct station *s;
+
+	pthread_mutex_lock(&r->lock);
+	c = find(r, cntlid);
+	s = c && !c->is_ending && !c->is_discovery ? c->station : NULL;
+	pthread_mutex_unlock(&r->lock);
+	return s;
+}
+
+struct controller *registry_find(struct registry *r, uint16_t cntlid)
+{
+	struct controller *c;
+
+	pthread_mutex_lock(&r->lock);
+	c = find(r, cntlid);
+	pthread_mutex_unlock(&r->lock);
+	return c;
+}
+
+bool registry_is_draining(struct registry *r, const char *hostnqn, const uint8_t *hostid)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&r->lock);
+	list_for_each(l, &r->controllers) {
+		struct controller *c = list_entry(l, struct controller, link);
+
+		found |= c->is_ending && !strcmp(c->hostnqn, hostnqn) &&
+			 !memcmp(c->hostid, hostid, sizeof(c->hostid));
+	}
+	pthread_mutex_unlock(&r->lock);
+	return found;
+}
+
+unsigned int registry_count(struct registry *r)
+{
+	unsigned int n = 0;
+
+	pthread_mutex_lock(&r->lock);
+	list_for_each(l, &r->controllers)
+		n++;
+	pthread_mutex_unlock(&r->lock);
+	return n;
+}

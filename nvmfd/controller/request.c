@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Requests: where they come from, their buffers, and their responses. */
+#include "controller/controller.h"
+
+#include <stdlib.h>
+
+/* One connection may hold this part of the worker's buffers. */
+#define HELD_SHARE 4
+
+struct request *request_get(struct queue *q)
+{
+	struct list *spare = list_pop(&q->station->spare);
+	struct request *r;
+
+	if (spare)
+		r = list_entry(spare, struct request, capsule.link);
+	else
+		r = aligned_alloc(64, (sizeof(*r) + 63) / 64 * 64);
+	if (!r)
+		return NULL;
+	memset(r, 0, sizeof(*r));
+	list_init(&r->capsule.link);
+	r->queue = q;
+	q->executing++;
+	return r;
+}
+
+static void give_buffer(struct request *r)
+{
+	struct queue *q = r->queue;
+
+	if (!r->buffer)
+		return;
+	if (r->is_copy) {
+		worker_give(q->station->worker, r->buffer, r->buffer_size);
+	} else {
+		pool_give(q->station->worker->pool, r->buffer, r->buffer_size);
+		q->held -= r->buffer_size;
+		if (!list_is_empty(&q->parked))
+			pool_wait(q->station->worker->pool, &q->waiter);
+	}
+	r->buffer = NULL;
+}
+
+void request_free(struct request *r)
+{
+	struct queue *q = r->queue;
+
+	list_remove(&r->capsule.link);
+	give_buffer(r);
+	list_prepend(&q->station->spare, &r->capsule.link);
+	q->executing--;
+}
+
+void request_end(struct request *r, uint16_t status)
+{
+	struct queue *q = r->queue;
+
+	r->capsule.status = status;
+	capsule_respond(&r->capsule);
+	if (!q->connection.has_ended)
+		connection_kick(&q->connection);
+}
+
+/* ---- checks --------------------------------------------------------------------------- */
+
+uint16_t request_check_to_host(const struct request *r, uint32_t length)
+{
+	const struct nvme_sqe *sqe = &r->capsule.sqe;
+
+	if (!NVME_SQE_PSDT(sqe->flags) || NVME_SQE_PSDT(sqe->flags) == 3)
+		return NVME_INVALID_FIELD | NVME_DNR;
+	if (sqe->sgl.type != NVME_SGL_TRANSPORT)
+		return NVME_SGL_TYPE_INVALID | NVME_DNR;
+	if (le32_get(sqe->sgl.length) != length)
+		return NVME_DATA_SGL_LENGTH_INVALID | NVME_DNR;
+	return NVME_SUCCESS;
+}
+
+uint16_t request_check_from_host(const struct request *r, uint32_t length)
+{
+	const struct nvme_sqe *sqe = &r->capsule.sqe;
+	uint64_t offset = le64_get(sqe->sgl.address);
+	uint32_t have = r->capsule.in_capsule_length;
+
+	if (sqe->sgl.type != NVME_SGL_IN_CAPSULE)
+		return request_check_to_host(r, length);
+	if (!NVME_SQE_PSDT(sqe->flags) || NVME_SQE_PSDT(sqe->flags) == 3)
+		return NVME_INVALID_FIELD | NVME_DNR;
+	if (le32_get(sqe->sgl.length) != length)
+		return NVME_DATA_SGL_LENGTH_INVALID | NVME_DNR;
+	if (offset > have)
+		return NVME_SGL_OFFSET_INVALID | NVME_DNR;
+	if (length > have - offset)
+		return NVME_DATA_SGL_LENGTH_INVALID | NVME_DNR;
+	return NVME_SUCCESS;
+}
+
+const uint8_t *request_in_capsule(const struct request *r)
+{
+	const struct nvme_sgl *sgl = &r->capsule.sqe.sgl;
+
+	if (sgl->type != NVME_SGL_IN_CAPSULE)
+		return NULL;
+	return r->capsule.in_capsule + le64_get(sgl->address);
+}
+
+/* ---- buffers -------------------------------------------------------------------------- */
+
+static void set_buffer(struct request *r, uint8_t *buffer, uint32_t length)
+{
+	r->buffer = r->capsule.data = buffer;
+	r->buffer_size = r->capsule.length = length;
+}
+
+/* The worker's settings make the pool large enough for any command. */
+static bool may_hold(const struct queue *q, uint32_t length)
+{
+	size_t share = pool_size(q->station->worker->pool) / HELD_SHARE;
+
+	return !q->held || q->held + length <= share;
+}
+
+static bool take_now(struct request *r, uint32_t length)
+{
+	struct queue *q = r->queue;
+	uint8_t *buffer;
+
+	if (!may_hold(q, length))
+		return false;
+	buffer = pool_take(q->station->worker->pool, length, POOL_ORDINARY);
+	if (!buffer)
+		return false;
+	set_buffer(r, buffer, length);
+	q->held += length;
+	return true;
+}
+
+bool request_take_buffer(struct request *r, uint32_t length)
+{
+	struct queue *q = r->queue;
+
+	/* Nobody overtakes those who wait. */
+	if (!list_is_empty(&q->parked) || pool_is_contended(q->station->worker->pool))
+		return false;
+	return take_now(r, length);
+}
+
+bool request_keep_in_capsule(struct request *r, const uint8_t *data, uint32_t length)
+{
+	uint8_t *copy = worker_take(r->queue->station->worker, length);
+
+	if (!copy)
+		return false;
+	memcpy(copy, data, length);
+	set_buffer(r, copy, length);
+	r->is_copy = true;
+	return true;
+}
+
+static enum pool_answer serve(struct pool_waiter *w)
+{
+	struct queue *q = container_of(w, struct queue, waiter);
+	struct request *r;
+
+	if (list_is_empty(&q->parked))
+		return POOL_NO_MORE;
+	r = list_entry(q->parked.next, struct request, capsule.link);
+	if (!may_hold(q, r->capsule.length))
+		return POOL_NO_MORE;	/* when it gives one back it waits again */
+	if (!take_now(r, r->capsule.length))
+		return POOL_LATER;
+	list_remove(&r->capsule.link);
+	request_resume(r);
+	return POOL_SERVED;
+}
+
+void request_park(struct request *r)
+{
+	struct queue *q = r->queue;
+
+	q->waiter.serve = serve;
+	list_append(&q->parked, &r->capsule.link);
+	pool_wait(q->station->worker->pool, &q->waiter);
+}
+
+uint8_t *request_reply(struct request *r, uint32_t length)
+{
+	uint16_t status = request_check_to_host(r, length);
+
+	if (status) {
+		request_end(r, status);
+		return NULL;
+	}
+	if (r->buffer) {		/* it was parked, and has one now */
+		memset(r->capsule.data, 0, length);
+		return r->capsule.data;
+	}
+	if (!capsule_reserve(&r->capsule, length) && !request_take_buffer(r, length)) {
+		r->capsule.length = length;
+		request_park(r);
+		return NULL;
+	}
+	memset(r->capsule.data, 0, length);
+	return r->capsule.data;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The whole of what is served, from the outside: the composition root fills a
+ * target in, starts the workers and hands it accepted sockets.
+ */
+#ifndef NVMFD_CONTROLLER_TARGET_H
+#define NVMFD_CONTROLLER_TARGET_H
+
+#include "backend/backend.h"
+#include "model/model.h"
+#include "worker/connection.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* What a worker has for the controllers and queues on it. */
+struct station {
+	struct worker *worker;
+	struct backend_lane lane;
+	struct health *health;		/* this worker's line */
+	struct list spare;		/* requests not in use */
+	struct target *target;
+};
+
+/* Every controller, by CNTLID.  Only Connects and ends come here. */
+struct registry {
+	pthread_mutex_t lock;
+	struct list controllers;
+	uint16_t next;			/* CNTLID to try first */
+};
+
+struct target {
+	const struct model *model;
+	struct tcp_config tcp;		/* the same for all connections */
+	struct station *stations;
+	unsigned int station_count;
+	struct registry registry;
+	_Atomic unsigned int queues;	/* connections that are not freed yet */
+	const struct log *log;
+};
+
+/* ---- flush.c: thread: the station's worker ------------------------------------------------ */
+
+/* Makes every namespace durable, one after the other. */
+struct flush_all {
+	struct backend_op op;
+	struct station *station;
+	uint32_t nsid;
+	int result;			/* of the first that failed */
+	void (*done)(struct flush_all *);
+};
+
+/* Calls done, perhaps from within. */
+void flush_all_start(struct flush_all *, struct station *, void (*done)(struct flush_all *));
+
+/* ---- registry.c: thread: any -------------------------------------------------------------- */
+
+struct controller;
+
+void registry_open(struct registry *);
+void registry_close(struct registry *);
+/* Gives it a CNTLID that was not used lately; -EBUSY: all are in use. */
+int registry_add(struct registry *, struct controller *, uint16_t first, uint16_t last);
+void registry_remove(struct registry *, struct controller *);
+/* From now on registry_owner does not find it. */
+void registry_retire(struct registry *, struct controller *);
+/* The worker that owns it; NULL: there is none. */
+struct station *registry_owner(struct registry *, uint16_t cntlid);
+/* On the owner's thread: itself; NULL: there is none. */
+struct controller *registry_find(struct registry *, uint16_t cntlid);
+/* Is one of this host's still draining writes? */
+bool registry_is_draining(struct registry *, const char *hostnqn, const uint8_t *hostid);
+unsigned int registry_count(struct registry *);
+
+/* ---- queue.c ------------------------------------------------------------------------------ */
+
+/*
+ * Thread: the station's worker.  Takes over an accepted socket.  When it
+ * can't, the socket is closed and the log says why.
+ */
+void target_accept(struct station *, int fd, const struct port *);
+/* Thread: the station's worker.  Ends every connection on it. */
+void target_end_all(struct station *);
+/* Thread: any.  How many connections there are, those that drain among them. */
+unsigned int target_queues(struct target *);
+/* Frees the requests in stock; the worker has stopped. */
+void station_close(struct station *);
+
+#endif

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The composition root: from the command line to a running daemon and back. */
+#include "daemon.h"
+#include "device_spec.h"
+#include "journal.h"
+#include "options.h"
+#include "server.h"
+#include "state.h"
+#include "version.h"
+#include "wire/fabrics.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Everything that main owns. */
+struct nvmfd {
+	struct nvmfd_options options;
+	struct device_spec *devices;
+	struct state state;
+	struct log log;
+	struct pidfile pidfile;
+	struct server *server;
+	int report;			/* to the waiting parent; -1: none */
+	int signals;
+	char error[8192];	/* a sentence may hold a path */
+};
+
+static bool is_background(const struct nvmfd *n)
+{
+	return !n->options.foreground && !n->options.debug;
+}
+
+/* ---- the lines that a user types ------------------------------------------------------- */
+
+/* Where a user of this machine reaches it. */
+static const char *an_address(const struct nvmfd_options *o)
+{
+	if (!o->listen_count || !strcmp(o->listen[0], "0.0.0.0"))
+		return "127.0.0.1";
+	return strcmp(o->listen[0], "::") ? o->listen[0] : "::1";
+}
+
+static void print_how(const struct nvmfd *n, const char *nqn)
+{
+	const char *address = an_address(&n->options);
+
+	printf("nvmfd serves %zu namespace%s of %s\n"
+	       "on %s: discovery port %u, I/O port %u. On a Linux host, as root:\n\n"
+	       "  modprobe nvme-tcp\n"
+	       "  nvme discover -t tcp -a %s -s %u\n"
+	       "  nvme connect  -t tcp -a %s -s %u -n %s\n"
+	       "  nvme list\n"
+	       "  nvme disconnect -n %s\n\n",
+	       n->options.device_count, n->options.device_count == 1 ? "" : "s", nqn,
+	       n->options.listen_count ? address : "every address",
+	       server_discovery_port(n->server), server_io_port(n->server),
+	       address, server_discovery_port(n->server),
+	       address, server_io_port(n->server), nqn, nqn);
+	fflush(stdout);
+}
+
+static int write_ports(struct nvmfd *n)
+{
+	char text[64];
+	int r;
+
+	if (!n->options.ports_file)
+		return 0;
+	snprintf(text, sizeof(text), "discovery=%u\nio=%u\n",
+		 server_discovery_port(n->server), server_io_port(n->server));
+	r = write_file_atomically(n->options.ports_file, text, 0644);
+	if (r)
+		snprintf(n->error, sizeof(n->error), "--ports-file %s: %s",
+			 n->options.ports_file, strerror(-r));
+	return r;
+}
+
+/* ---- what is needed before anything starts ------------------------------------------------ */
+
+static int parse_devices(struct nvmfd *n)
+{
+	const struct nvmfd_options *o = &n->options;
+
+	n->devices = calloc(o->device_count, sizeof(*n->devices));
+	if (!n->devices) {
+		snprintf(n->error, sizeof(n->error), "out of memory");
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < o->device_count; i++) {
+		int r = device_spec_parse(&n->devices[i], o->devices[i], n->error,
+					  sizeof(n->error));
+
+		if (r)
+			return r;
+	}
+	return device_specs_number(n->devices, o->device_count, o->nn, n->error,
+				   sizeof(n->error));
+}
+
+/* An NQN given by hand has a serial number of its own; else both are kept. */
+static int load_state(struct nvmfd *n)
+{
+	char path[4096] = "";
+
+	if (n->options.subnqn) {
+		snprintf(n->state.nqn, sizeof(n->state.nqn), "%s", n->options.subnqn);
+		return identity_serial(n->options.subnqn, n->state.serial);
+	}
+	if (n->options.state_file)
+		snprintf(path, sizeof(path), "%s", n->options.state_file);
+	else if (state_default_path(path, sizeof(path)))
+		log_say(&n->log, LOG_WARNING, "there is no home for a state file");
+	return state_load(&n->state, path, STATE_MACHINE_ID, n->error, sizeof(n->error));
+}
+
+/* ---- running ---------------------------------------------------------------------------------- */
+
+static int open_server(struct nvmfd *n)
+{
+	struct server_setup setup = {
+		.options = &n->options, .nqn = n->state.nqn, .serial = n->state.serial,
+		.devices = n->devices, .device_count = n->options.device_count,
+		.log = &n->log };
+	int r = server_open(&n->server, &setup, n->error, sizeof(n->error));
+
+	return r ? r : write_ports(n);
+}
+
+static int start(struct nvmfd *n)
+{
+	int r;
+
+	raise_descriptor_limit();
+	n->signals = signals_open();
+	if (n->signals < 0) {
+		snprintf(n->error, sizeof(n->error), "signals: %s", strerror(-n->signals));
+		return n->signals;
+	}
+	if (is_background(n)) {
+		journal_to_syslog(&n->log);
+		r = pidfile_write(&n->pidfile);
+		if (r) {
+			snprintf(n->error, sizeof(n->error), "%s: %s", n->pidfile.path,
+				 strerror(-r));
+			return r;
+		}
+	}
+	if (version_warning())
+		log_say(&n->log, LOG_ERROR, "%s", version_warning());
+	if (n->state.warning[0])
+		log_say(&n->log, LOG_WARNING, "%s", n->state.warning);
+	return open_server(n);
+}
+
+static void stop(struct nvmfd *n)
+{
+	if (n->options.ports_file)
+		unlink(n->options.ports_file);
+	if (n->server && !server_close(n->server)) {
+		/* The storage may still write to our memory: leave it all as it is. */
+		pidfile_remove(&n->pidfile);
+		_exit(EXIT_SUCCESS);
+	}
+	pidfile_remove(&n->pidfile);
+}
+
+static int run(struct nvmfd *n)
+{
+	int r = start(n);
+
+	if (r) {
+		if (n->report >= 0)
+			daemon_failed(n->report, r, n->error);
+		else
+			fprintf(stderr, "nvmfd: %s\n", n->error);
+		stop(n);
+		return EXIT_FAILURE;
+	}
+	if (n->report >= 0)
+		daemon_ready(n->report);
+	else
+		print_how(n, n->state.nqn);
+	server_run(n->server, n->signals);
+	stop(n);
+	return EXIT_SUCCESS;
+}
+
+/* 0: this is the daemon; DAEMON_PARENT: it runs elsewhere; -errno. */
+static int go_into_background(struct nvmfd *n)
+{
+	int r = pidfile_open(&n->pidfile, n->options.pidfile, n->error, sizeof(n->error));
+
+	if (r)
+		return r;
+	r = daemon_detach(&n->report, n->error, sizeof(n->error));
+	if (r != DAEMON_CHILD)
+		pidfile_forget(&n->pidfile);
+	return r;
+}
+
+static int serve(struct nvmfd *n)
+{
+	int r = parse_devices(n);
+
+	if (!r)
+		r = load_state(n);
+	if (!r && is_background(n))
+		r = go_into_background(n);
+	if (r == DAEMON_PARENT)
+		return EXIT_SUCCESS;
+	if (r) {
+		fprintf(stderr, "nvmfd: %s\n", n->error);
+		return EXIT_FAILURE;
+	}
+	return run(n);
+}
+
+int main(int argc, char **argv)
+{
+	struct nvmfd n = { .report = -1, .signals = -1, .pidfile.fd = -1 };
+	int status;
+
+	open_standard_descriptors();
+	if (options_parse(&n.options, argc, argv, n.error, sizeof(n.error))) {
+		fprintf(stderr, "nvmfd: %s\n", n.error);
+		return EXIT_FAILURE;
+	}
+	if (n.options.action == OPTIONS_HELP) {
+		options_help(stdout);
+		return EXIT_SUCCESS;
+	}
+	if (n.options.action == OPTIONS_VERSION) {
+		version_print(stdout);
+		return EXIT_SUCCESS;
+	}
+	journal_open(&n.log, n.options.debug);
+	status = serve(&n);
+	if (n.signals >= 0)
+		close(n.signals);
+	free(n.devices);
+	return status;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "model/model.h"
+#include "backend/backend.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+int model_open(struct model *m, const struct limits *limits, unsigned int workers)
+{
+	struct subsystem *s = &m->subsystem;
+	struct timespec now;
+
+	*m = (struct model){ .limits = *limits, .generation = 1 };
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	s->started = (uint64_t)now.tv_sec;
+	s->workers = workers;
+	s->cntlid_first = 1;
+	s->cntlid_last = NVMF_CNTLID_MAX;
+	s->namespaces = calloc(limits->nn + 1, sizeof(*s->namespaces));
+	s->health = aligned_alloc(_Alignof(struct health), workers * sizeof(*s->health));
+	if (!s->namespaces || !s->health) {
+		model_close(m);
+		return -ENOMEM;
+	}
+	memset(s->health, 0, workers * sizeof(*s->health));
+	return 0;
+}
+
+void model_close(struct model *m)
+{
+	struct subsystem *s = &m->subsystem;
+
+	for (uint32_t i = 1; s->namespaces && i <= m->limits.nn; i++) {
+		if (!s->namespaces[i])
+			continue;
+		backend_close(s->namespaces[i]->backend);
+		free(s->namespaces[i]);
+	}
+	free(s->namespaces);
+	free(s->health);
+	free(m->ports);
+	*m = (struct model){ 0 };
+}
+
+int model_add_namespace(struct model *m, const struct namespace *ns)
+{
+	struct namespace *copy = malloc(sizeof(*copy));
+
+	if (!copy)
+		return -ENOMEM;
+	*copy = *ns;
+	m->subsystem.namespaces[ns->nsid] = copy;
+	return 0;
+}
+
+struct health_total model_health(const struct subsystem *s)
+{
+	struct health_total t = { 0 };
+
+	for (unsigned int i = 0; i < s->workers; i++) {
+		const struct health *h = &s->health[i];
+
+		t.reads += atomic_load_explicit(&h->reads, memory_order_relaxed);
+		t.writes += atomic_load_explicit(&h->writes, memory_order_relaxed);
+		t.sectors_read += atomic_load_explicit(&h->sectors_read, memory_order_relaxed);
+		t.sectors_written += atomic_load_explicit(&h->sectors_written,
+							  memory_order_relaxed);
+	}
+	return t;
+}

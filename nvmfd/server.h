@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The daemon at work: model, storage, workers and listeners put together, run
+ * until told to end, and taken apart.  Threads: main.
+ */
+#ifndef NVMFD_SERVER_H
+#define NVMFD_SERVER_H
+
+#include "base/log.h"
+#include "device_spec.h"
+#include "options.h"
+#include "state.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct server;
+
+struct server_setup {
+	const struct nvmfd_options *options;
+	const char *nqn, *serial;
+	struct device_spec *devices;	/* numbered */
+	size_t device_count;
+	const struct log *log;
+};
+
+/* Opens everything and starts the workers; it listens, and serves from
+ * server_run on.  0, or -errno with a sentence; nothing is left half started. */
+int server_open(struct server **, const struct server_setup *, char *error,
+		size_t error_size);
+
+uint16_t server_io_port(const struct server *);
+uint16_t server_discovery_port(const struct server *);
+
+/* Accepts hosts until the descriptor of signals_open has TERM, INT or QUIT. */
+void server_run(struct server *, int signals);
+
+/* Ends every connection, flushes, stops.  False: commands were still with the
+ * storage at the deadline, and their memory is left alone. */
+bool server_close(struct server *);
+
+#endif

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "worker/connection.h"
+
+#include <string.h>
+#include <sys/epoll.h>
+
+/* Receives in a row before others have their turn. */
+#define RECEIVES_A_TURN 4
+/* How long a peer may take to read our TermReq. */
+#define TERMINATE_S 1
+/* Unsent bytes above which no more commands are taken from this peer. */
+#define BACKLOG_MOST (4u << 20)
+/* Bytes borrowed from the heap above which no more commands are taken at all. */
+#define OVERFLOW_MOST (16u << 20)
+
+static uint64_t bytes_moved(const struct connection *c)
+{
+	return c->qpair.tcp.counters.bytes_in + c->qpair.tcp.counters.bytes_out;
+}
+
+/* Does the peer owe us something, room in its window or the rest of a PDU? */
+static bool is_waiting_for_peer(const struct connection *c)
+{
+	const struct tcp_conn *t = &c->qpair.tcp;
+
+	return c->qpair.wants_write || tcp_expects_data(t) ||
+	       t->state == TCP_STATE_TERMINATING;
+}
+
+static void set_deadline(struct connection *c, unsigned int seconds)
+{
+	c->progress = bytes_moved(c);
+	timer_arm(&c->worker->timers, &c->deadline, c->worker->now + seconds * NS_PER_S);
+}
+
+static void deadline_passed(struct timer *t)
+{
+	struct connection *c = container_of(t, struct connection, deadline);
+
+	if (!c->is_established)
+		connection_end(c, "the handshake took too long");
+	else if (!is_waiting_for_peer(c))
+		return;
+	else if (bytes_moved(c) == c->progress)
+		connection_end(c, "the peer does not move");
+	else
+		set_deadline(c, CONNECTION_STALL_S);
+}
+
+/* Keeps a deadline while one is needed. */
+static void watch_peer(struct connection *c)
+{
+	if (c->qpair.tcp.state == TCP_STATE_TERMINATING && !c->is_closing) {
+		c->is_closing = true;
+		c->is_established = true;
+		set_deadline(c, TERMINATE_S);
+	} else if (c->is_established && !timer_is_armed(&c->deadline) &&
+		   is_waiting_for_peer(c)) {
+		set_deadline(c, CONNECTION_STALL_S);
+	}
+}
+
+static void leave_lists(struct connection *c)
+{
+	list_remove(&c->link);
+	list_remove(&c->again);
+	list_remove(&c->dirty);
+	timer_cancel(&c->worker->timers, &c->deadline);
+}
+
+void connection_end(struct connection *c, const char *reason)
+{
+	if (c->has_ended)
+		return;
+	c->has_ended = true;
+	if (c->qpair.tcp.state == TCP_STATE_READY)
+		qpair_send(&c->qpair);
+	c->reason = c->qpair.tcp.reason ? c->qpair.tcp.reason : reason;
+	leave_lists(c);
+	worker_unwatch(c->worker, c->qpair.net.fd);
+	qpair_close(&c->qpair);
+	/* What was given back on the way may have woken it. */
+	list_remove(&c->dirty);
+	c->ops->ended(c);
+}
+
+static void send_output(struct connection *c)
+{
+	list_remove(&c->dirty);
+	if (!c->qpair.wants_write && qpair_send(&c->qpair) == QPAIR_ENDED)
+		connection_end(c, NULL);
+	else
+		watch_peer(c);
+}
+
+/* What it sends is not read, or the worker has no memory for what it sends. */
+static bool must_wait(struct connection *c)
+{
+	if (c->qpair.wants_write && c->qpair.tcp.tx.bytes > BACKLOG_MOST)
+		return true;	/* goes on when it has read some */
+	if (c->worker->overflow <= OVERFLOW_MOST)
+		return false;
+	list_append(&c->worker->starved, &c->again);
+	return true;
+}
+
+static void receive_input(struct connection *c)
+{
+	enum qpair_progress progress;
+
+	list_remove(&c->again);
+	if (must_wait(c))
+		return;
+	progress = qpair_receive(&c->qpair, &c->worker->receive, RECEIVES_A_TURN);
+	if (progress == QPAIR_ENDED) {
+		connection_end(c, NULL);
+		return;
+	}
+	if (c->target)
+		return;		/* it is on its way to another worker */
+	if (progress == QPAIR_MORE)
+		list_append(&c->worker->again, &c->again);
+	send_output(c);
+}
+
+static void ready(struct worker_source *s, uint32_t events)
+{
+	struct connection *c = container_of(s, struct connection, source);
+
+	if (c->has_ended || c->target)
+		return;		/* an event of the same turn that came too late */
+	if (events & EPOLLOUT && c->qpair.wants_write) {
+		c->qpair.wants_write = false;
+		/* Input may have been left lying because of a backlog. */
+		events |= EPOLLIN;
+		send_output(c);
+	}
+	if (!c->has_ended && events & ~(uint32_t)EPOLLOUT)
+		receive_input(c);
+}
+
+static void move_list(struct list *to, struct list *from)
+{
+	struct list *l;
+
+	while ((l = list_pop(from)))
+		list_append(to, l);
+}
+
+void connections_again(struct worker *w)
+{
+	struct list now, *l;
+
+	if (w->overflow <= OVERFLOW_MOST / 2)
+		move_list(&w->again, &w->starved);
+	/* Those that ask once more have their turn after the others' events. */
+	list_init(&now);
+	move_list(&now, &w->again);
+	while ((l = list_pop(&now)))
+		receive_input(list_entry(l, struct connection, again));
+}
+
+void connections_flush(struct worker *w)
+{
+	while (!list_is_empty(&w->dirty))
+		send_output(list_entry(w->dirty.next, struct connection, dirty));
+}
+
+static void join_worker(struct connection *c, struct worker *w)
+{
+	c->worker = w;
+	c->qpair.tcp.memory = w->memory;
+	list_append(&w->connections, &c->link);
+	if (worker_watch(w, c->qpair.net.fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+			 &c->source))
+		connection_end(c, "no more descriptors can be watched");
+}
+
+void connection_start(struct connection *c, struct worker *w, int fd,
+		      const struct tcp_config *config, const struct connection_ops *ops,
+		      unsigned int handshake_s)
+{
+	c->worker = w;
+	c->ops = ops;
+	c->source.ready = ready;
+	list_init(&c->link);
+	list_init(&c->again);
+	list_init(&c->dirty);
+	timer_init(&c->deadline, deadline_passed);
+	net_stream_socket(&c->qpair.net, fd);
+	tcp_controller_init(&c->qpair.tcp, &c->qpair.queue, config, &w->memory, w->log);
+	set_deadline(c, handshake_s);
+	join_worker(c, w);
+}
+
+void connection_established(struct connection *c)
+{
+	c->is_established = true;
+	timer_cancel(&c->worker->timers, &c->deadline);
+}
+
+int connection_local_address(const struct connection *c, char text[NET_ADDRESS_TEXT],
+			     bool *is_ipv6)
+{
+	struct net_address here;
+	int r = net_local_address(c->qpair.net.fd, &here);
+
+	if (r)
+		return r;
+	*is_ipv6 = net_address_is_ipv6(&here);
+	net_address_text(&here, text);
+	text[strcspn(text, "%")] = '\0';
+	return 0;
+}
+
+void connection_bury(struct connection *c)
+{
+	list_append(&c->worker->buried, &c->link);
+}
+
+static void arrive(struct worker_message *m)
+{
+	struct connection *c = container_of(m, struct connection, move);
+	struct worker *w = c->target;
+
+	c->target = NULL;
+	join_worker(c, w);
+	if (c->has_ended)
+		return;
+	if (!c->is_established)
+		timer_arm(&w->timers, &c->deadline, c->deadline.when);
+	c->ops->moved(c);
+}
+
+void connection_move(struct connection *c, struct worker *target)
+{
+	uint64_t when = c->deadline.when;
+
+	leave_lists(c);
+	c->deadline.when = when;
+	c->target = target;
+	c->move.run = arrive;
+	list_append(&c->worker->leaving, &c->link);
+}
+
+/* Unsent bytes lie in this worker's memory, so they have to go first. */
+static void leave(struct connection *c)
+{
+	if (qpair_send(&c->qpair) == QPAIR_ENDED || tcp_has_output(&c->qpair.tcp)) {
+		c->target = NULL;
+		connection_end(c, "the host pipelines its handshake and does not read");
+		return;
+	}
+	worker_unwatch(c->worker, c->qpair.net.fd);
+	worker_post(c->target, &c->move);
+}
+
+void connections_leave(struct worker *w)
+{
+	struct list *l;
+
+	while ((l = list_pop(&w->leaving)))
+		leave(list_entry(l, struct connection, link));
+	while ((l = list_pop(&w->buried))) {
+		struct connection *c = list_entry(l, struct connection, link);
+
+		c->ops->free(c);
+	}
+}

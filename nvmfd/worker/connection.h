@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A queue pair on a worker: readiness, fairness, deadlines, the move to another
+ * worker, and the end.  Whose commands it carries is none of its business.
+ *
+ * Threads: the worker's.
+ */
+#ifndef NVMFD_WORKER_CONNECTION_H
+#define NVMFD_WORKER_CONNECTION_H
+
+#include "worker/worker.h"
+
+/* A peer that owes us something and does not move for so long is given up. */
+#define CONNECTION_STALL_S 30
+
+struct connection;
+
+struct connection_ops {
+	/* The socket is closed and every capsule that the transport had is back;
+	 * those that the owner still executes come back later.  The owner frees
+	 * the memory by connection_bury. */
+	void (*ended)(struct connection *);
+	/* The worker's turn is over and nothing refers to it any more. */
+	void (*free)(struct connection *);
+	/* On the new worker, after connection_move. */
+	void (*moved)(struct connection *);
+};
+
+struct connection {
+	struct qpair qpair;
+	struct worker *worker;
+	struct worker_source source;
+	const struct connection_ops *ops;
+	struct list link;		/* worker->connections, leaving or buried */
+	struct list again;		/* worker->again or starved */
+	struct list dirty;
+	struct worker_message move;
+	struct worker *target;		/* on the way to it */
+	struct timer deadline;
+	uint64_t progress;		/* bytes moved when the deadline was set */
+	bool is_established;		/* the handshake is over */
+	bool is_closing;		/* a TermReq was sent */
+	bool has_ended;
+	const char *reason;		/* why it ended; NULL: the peer closed it */
+};
+
+/*
+ * Takes over the descriptor and starts; the sink is set in qpair.queue already.
+ * The peer has `handshake_s` seconds to come to connection_established.
+ */
+void connection_start(struct connection *, struct worker *, int fd,
+		      const struct tcp_config *, const struct connection_ops *,
+		      unsigned int handshake_s);
+void connection_established(struct connection *);
+
+/* The address that the peer came to, as text without its zone.  0 or -errno. */
+int connection_local_address(const struct connection *, char text[NET_ADDRESS_TEXT],
+			     bool *is_ipv6);
+
+/* Has output: it is sent at the end of the worker's turn. */
+static inline void connection_kick(struct connection *c)
+{
+	if (list_is_empty(&c->dirty))
+		list_append(&c->worker->dirty, &c->dirty);
+}
+
+/* Sends what it can and closes; `ended` is called at once.  A literal. */
+void connection_end(struct connection *, const char *reason);
+
+/* Frees it at the end of the turn; it has ended. */
+void connection_bury(struct connection *);
+
+/*
+ * Moves to another worker, once this one's turn is over; `moved` is called
+ * there.  It is held (tcp_rx_hold) and nothing of it is under way but what the
+ * owner itself has.
+ */
+void connection_move(struct connection *, struct worker *target);
+
+/* Once a turn of the worker. */
+void connections_again(struct worker *);
+void connections_flush(struct worker *);
+void connections_leave(struct worker *);
+
+#endif

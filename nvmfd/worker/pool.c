@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "worker/pool.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#define ORDERS 20
+#define NONE UINT32_MAX
+#define URGENT_SHARE 8		/* one part in eight is kept back */
+
+/* One page of the arena; it stands for the block that begins there. */
+struct page {
+	uint32_t next, prev;	/* in the list of free blocks of its order */
+	uint8_t order;
+	bool is_free;
+};
+
+struct pool {
+	uint8_t *arena;
+	size_t size, used, kept_back;
+	unsigned int top;		/* order of the largest block */
+	uint32_t free[ORDERS];		/* first free block of each order */
+	struct list waiters;
+	bool has_news;			/* something was given back */
+	struct page pages[];
+};
+
+static unsigned int order_of(size_t size)
+{
+	unsigned int order = 0;
+
+	while (((size_t)POOL_SMALLEST << order) < size)
+		order++;
+	return order;
+}
+
+static void link_free(struct pool *p, uint32_t page, unsigned int order)
+{
+	struct page *g = &p->pages[page];
+
+	*g = (struct page){ .next = p->free[order], .prev = NONE,
+			    .order = (uint8_t)order, .is_free = true };
+	if (g->next != NONE)
+		p->pages[g->next].prev = page;
+	p->free[order] = page;
+}
+
+static void unlink_free(struct pool *p, uint32_t page)
+{
+	struct page *g = &p->pages[page];
+
+	if (g->next != NONE)
+		p->pages[g->next].prev = g->prev;
+	if (g->prev != NONE)
+		p->pages[g->prev].next = g->next;
+	else
+		p->free[g->order] = g->next;
+	g->is_free = false;
+}
+
+int pool_open(struct pool **result, size_t size, size_t largest)
+{
+	unsigned int top = order_of(largest);
+	size_t block = (size_t)POOL_SMALLEST << top, blocks = size / block;
+	size_t pages = (blocks * block) / POOL_SMALLEST;
+	struct pool *p;
+
+	*result = NULL;
+	if (!blocks || top >= ORDERS)
+		return -EINVAL;
+	p = calloc(1, sizeof(*p) + pages * sizeof(p->pages[0]));
+	if (!p)
+		return -ENOMEM;
+	p->size = blocks * block;
+	p->top = top;
+	p->kept_back = p->size / URGENT_SHARE;
+	p->arena = mmap(NULL, p->size, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (p->arena == MAP_FAILED) {
+		free(p);
+		return -ENOMEM;
+	}
+	list_init(&p->waiters);
+	for (unsigned int i = 0; i < ORDERS; i++)
+		p->free[i] = NONE;
+	for (size_t i = blocks; i-- > 0; )
+		link_free(p, (uint32_t)(i << top), top);
+	*result = p;
+	return 0;
+}
+
+void pool_close(struct pool *p)
+{
+	if (!p)
+		return;
+	munmap(p->arena, p->size);
+	free(p);
+}
+
+void *pool_take(struct pool *p, size_t size, enum pool_urgency urgency)
+{
+	unsigned int order = order_of(size), from = order;
+	size_t block = (size_t)POOL_SMALLEST << order;
+	uint32_t page;
+
+	if (order > p->top || p->used + block > p->size -
+	    (urgency == POOL_URGENT ? 0 : p->kept_back))
+		return NULL;
+	while (from <= p->top && p->free[from] == NONE)
+		from++;
+	if (from > p->top)
+		return NULL;
+	page = p->free[from];
+	unlink_free(p, page);
+	while (from > order) {
+		from--;
+		link_free(p, page + (UINT32_C(1) << from), from);
+	}
+	p->pages[page].order = (uint8_t)order;
+	p->used += block;
+	return p->arena + (size_t)page * POOL_SMALLEST;
+}
+
+void pool_give(struct pool *p, void *buffer, size_t size)
+{
+	unsigned int order = order_of(size);
+	uint32_t page = (uint32_t)(((uint8_t *)buffer - p->arena) / POOL_SMALLEST);
+
+	p->used -= (size_t)POOL_SMALLEST << order;
+	p->has_news = true;
+	for (; order < p->top; order++) {
+		uint32_t buddy = page ^ (UINT32_C(1) << order);
+
+		if (!p->pages[buddy].is_free || p->pages[buddy].order != order)
+			break;
+		unlink_free(p, buddy);
+		page &= ~(UINT32_C(1) << order);
+	}
+	link_free(p, page, order);
+}
+
+void pool_wait(struct pool *p, struct pool_waiter *w)
+{
+	if (list_is_empty(&w->link))
+		list_append(&p->waiters, &w->link);
+}
+
+bool pool_is_contended(const struct pool *p)
+{
+	return !list_is_empty(&p->waiters);
+}
+
+void pool_serve(struct pool *p)
+{
+	if (!p->has_news)
+		return;
+	p->has_news = false;
+	while (!list_is_empty(&p->waiters)) {
+		struct pool_waiter *w = list_entry(p->waiters.next, struct pool_waiter, link);
+		enum pool_answer answer = w->serve(w);
+
+		if (answer == POOL_LATER)
+			return;
+		list_remove(&w->link);
+		if (answer == POOL_SERVED)
+			list_append(&p->waiters, &w->link);
+	}
+}
+
+bool pool_owns(const struct pool *p, const void *buffer)
+{
+	const uint8_t *b = buffer;
+
+	return b >= p->arena && b < p->arena + p->size;
+}
+
+size_t pool_used(const struct pool *p)
+{
+	return p->used;
+}
+
+size_t pool_size(const struct pool *p)
+{
+	return p->size;
+}

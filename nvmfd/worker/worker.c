@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "worker/worker.h"
+#include "worker/connection.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define EVENTS_A_TURN 64
+#define RECEIVE_BUFFER (256u << 10)
+
+struct worker_private {
+	int epoll, wake;
+	pthread_t thread;
+	bool is_started;
+	_Atomic bool must_stop;
+	struct worker_source wake_source;
+	struct worker *worker;
+	/* Messages that came, the newest first. */
+	_Atomic(struct worker_message *) mail;
+};
+
+uint64_t worker_clock(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+/* ---- memory for connections ------------------------------------------------------ */
+
+void *worker_take(struct worker *w, size_t size)
+{
+	void *memory = pool_take(w->pool, size, POOL_URGENT);
+
+	if (memory || size > WORKER_HEAP_MOST)
+		return memory;
+	memory = malloc(size);
+	if (memory)
+		w->overflow += size;
+	return memory;
+}
+
+void worker_give(struct worker *w, void *memory, size_t size)
+{
+	if (pool_owns(w->pool, memory)) {
+		pool_give(w->pool, memory, size);
+		return;
+	}
+	w->overflow -= size;
+	free(memory);
+}
+
+static void *take_memory(void *context, size_t size)
+{
+	return worker_take(context, size);
+}
+
+static void give_memory(void *context, void *memory, size_t size)
+{
+	worker_give(context, memory, size);
+}
+
+/* ---- mail ------------------------------------------------------------------------- */
+
+static void wake(struct worker_private *p)
+{
+	uint64_t one = 1;
+	ssize_t n;
+
+	do
+		n = write(p->wake, &one, sizeof(one));
+	while (n < 0 && errno == EINTR);
+}
+
+void worker_post(struct worker *w, struct worker_message *m)
+{
+	struct worker_private *p = w->private;
+	struct worker_message *first = atomic_load_explicit(&p->mail, memory_order_relaxed);
+
+	do
+		m->next = first;
+	while (!atomic_compare_exchange_weak_explicit(&p->mail, &first, m,
+						      memory_order_release,
+						      memory_order_relaxed));
+	if (!first)
+		wake(p);
+}
+
+/* Runs what has come, the oldest first. */
+static void read_mail(struct worker_source *s, uint32_t events)
+{
+	struct worker_private *p = container_of(s, struct worker_private, wake_source);
+	struct worker_message *m, *next, *ordered = NULL;
+	uint64_t count;
+
+	if (read(p->wake, &count, sizeof(count)) < 0 && errno != EAGAIN)
+		log_say(p->worker->log, LOG_ERROR, "worker %u: eventfd: %s",
+			p->worker->index, strerror(errno));
+	m = atomic_exchange_explicit(&p->mail, NULL, memory_order_acquire);
+	for (; m; m = next) {
+		next = m->next;
+		m->next = ordered;
+		ordered = m;
+	}
+	for (m = ordered; m; m = next) {
+		next = m->next;
+		m->run(m);
+	}
+}
+
+/* ---- the loop --------------------------------------------------------------------- */
+
+/* How long to sleep, ms, rounded up; -1: until something happens. */
+static int sleep_ms(const struct worker *w)
+{
+	uint64_t when = timer_next(&w->timers), now;
+
+	if (!list_is_empty(&w->again))
+		return 0;
+	if (when == UINT64_MAX)
+		return -1;
+	now = worker_clock();
+	if (when <= now)
+		return 0;
+	when = (when - now + NS_PER_MS - 1) / NS_PER_MS;
+	return when > 3600000 ? 3600000 : (int)when;
+}
+
+static void turn(struct worker *w)
+{
+	struct worker_private *p = w->private;
+	struct epoll_event events[EVENTS_A_TURN];
+	int n = epoll_wait(p->epoll, events, EVENTS_A_TURN, sleep_ms(w));
+
+	w->now = worker_clock();
+	for (int i = 0; i < n; i++) {
+		struct worker_source *s = events[i].data.ptr;
+
+		s->ready(s, events[i].events);
+	}
+	connections_again(w);
+	timer_run(&w->timers, w->now);
+	pool_serve(w->pool);
+	if (w->flush)
+		w->flush(w);
+	connections_flush(w);
+	connections_leave(w);
+}
+
+static void *run(void *argument)
+{
+	struct worker *w = argument;
+	char name[16];
+
+	snprintf(name, sizeof(name), "worker %u", w->index);
+	prctl(PR_SET_NAME, name);
+	while (!atomic_load_explicit(&w->private->must_stop, memory_order_relaxed))
+		turn(w);
+	return NULL;
+}
+
+int worker_start(struct worker *w)
+{
+	int error = pthread_create(&w->private->thread, NULL, run, w);
+
+	w->private->is_started = !error;
+	return -error;
+}
+
+void worker_stop(struct worker *w)
+{
+	if (!w->private->is_started)
+		return;
+	atomic_store(&w->private->must_stop, true);
+	wake(w->private);
+	pthread_join(w->private->thread, NULL);
+	w->private->is_started = false;
+}
+
+/* ---- sources ---------------------------------------------------------------------- */
+
+int worker_watch(struct worker *w, int fd, uint32_t events, struct worker_source *s)
+{
+	struct epoll_event e = { .events = events, .data.ptr = s };
+
+	return epoll_ctl(w->private->epoll, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
+}
+
+void worker_unwatch(struct worker *w, int fd)
+{
+	epoll_ctl(w->private->epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
+/* ---- opening ---------------------------------------------------------------------- */
+
+static int open_private(struct worker *w)
+{
+	struct worker_private *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+	w->private = p;
+	p->worker = w;
+	p->wake_source.ready = read_mail;
+	p->epoll = epoll_create1(EPOLL_CLOEXEC);
+	p->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (p->epoll < 0 || p->wake < 0)
+		return -errno;
+	return worker_watch(w, p->wake, EPOLLIN, &p->wake_source);
+}
+
+static int open_memory(struct worker *w, const struct worker_settings *s)
+{
+	void *bytes = mmap(NULL, RECEIVE_BUFFER, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (bytes == MAP_FAILED)
+		return -ENOMEM;
+	w->receive = (struct qpair_buffer){ bytes, RECEIVE_BUFFER };
+	w->memory = (struct tcp_memory){ take_memory, give_memory, w };
+	return pool_open(&w->pool, s->buffers, s->largest);
+}
+
+int worker_open(struct worker **result, unsigned int index,
+		const struct worker_settings *s, char *error, size_t error_size)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+	int r = w ? 0 : -ENOMEM;
+
+	*result = w;
+	if (w) {
+		w->index = index;
+		w->log = s->log;
+		timer_heap_init(&w->timers);
+		list_init(&w->connections);
+		list_init(&w->again);
+		list_init(&w->dirty);
+		list_init(&w->starved);
+		list_init(&w->leaving);
+		list_init(&w->buried);
+		w->now = worker_clock();
+		r = open_private(w);
+	}
+	if (!r)
+		r = open_memory(w, s);
+	if (r) {
+		snprintf(error, error_size, "worker %u: %s", index, strerror(-r));
+		worker_close(w);
+		*result = NULL;
+	}
+	return r;
+}
+
+void worker_close(struct worker *w)
+{
+	if (!w)
+		return;
+	if (w->private) {
+		close(w->private->epoll);
+		close(w->private->wake);
+	}
+	free(w->private);
+	if (w->receive.bytes)
+		munmap(w->receive.bytes, w->receive.size);
+	timer_heap_free(&w->timers);
+	pool_close(w->pool);
+	free(w);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * An event loop on a thread of its own.  What belongs to a worker is touched by
+ * its thread alone; everything that crosses workers is a message.
+ */
+#ifndef NVMFD_WORKER_WORKER_H
+#define NVMFD_WORKER_WORKER_H
+
+#include "base/list.h"
+#include "base/log.h"
+#include "base/timer.h"
+#include "qpair/qpair.h"
+#include "worker/pool.h"
+
+#include <stdint.h>
+
+struct worker;
+
+/* A descriptor and what happens when it is ready; `events` as epoll's. */
+struct worker_source {
+	void (*ready)(struct worker_source *, uint32_t events);
+};
+
+/* A message lies in its sender's or its subject's memory, so that sending never
+ * fails.  `run` is called on the receiving worker; the message is then free. */
+struct worker_message {
+	struct worker_message *next;
+	void (*run)(struct worker_message *);
+};
+
+struct worker_settings {
+	size_t buffers;			/* bytes of the buffer pool */
+	size_t largest;			/* bytes of its largest buffer */
+	const struct log *log;
+};
+
+struct worker {
+	unsigned int index;
+	uint64_t now;			/* ns, CLOCK_MONOTONIC, once a turn */
+	struct timer_heap timers;
+	struct pool *pool;
+	struct tcp_memory memory;	/* the pool, as connections see it */
+	struct qpair_buffer receive;	/* shared by its connections */
+	struct list connections;
+	struct list again;		/* connections with more to receive */
+	struct list dirty;		/* connections with something to send */
+	struct list starved;		/* connections not read for want of memory */
+	struct list leaving;		/* connections on the way to another worker */
+	struct list buried;		/* ended, freed at the end of the turn */
+	size_t overflow;		/* bytes of the heap lent while the pool was empty */
+	/* Called once a turn, before the worker sleeps. */
+	void (*flush)(struct worker *);
+	void *attached;			/* the composition root's */
+	const struct log *log;
+	struct worker_private *private;
+};
+
+/* 0 or -errno with a sentence in `error`.  The thread is not started yet. */
+int worker_open(struct worker **, unsigned int index, const struct worker_settings *,
+		char *error, size_t error_size);
+int worker_start(struct worker *);
+/* Thread: any.  Asks the loop to end; joins it. */
+void worker_stop(struct worker *);
+/* After worker_stop. */
+void worker_close(struct worker *);
+
+/* Thread: the worker's, or any before worker_start.  0 or -errno. */
+int worker_watch(struct worker *, int fd, uint32_t events, struct worker_source *);
+void worker_unwatch(struct worker *, int fd);
+
+/* Thread: any. */
+void worker_post(struct worker *, struct worker_message *);
+
+/*
+ * Thread: the worker's.  Memory for what can't wait: from the pool, or when
+ * that is empty and `size` at most WORKER_HEAP_MOST, from the heap.
+ */
+#define WORKER_HEAP_MOST (32u << 10)
+void *worker_take(struct worker *, size_t size);
+void worker_give(struct worker *, void *memory, size_t size);
+
+/* Of CLOCK_MONOTONIC, ns. */
+uint64_t worker_clock(void);
+
+#endif
