@@ -67,8 +67,8 @@ static int explain_open(struct probe *p, int e)
 	bool is_write = !p->spec->read_only;
 
 	if (e == EBUSY)
-		return refuse(p, -e, "is in use: mounted, or part of another "
-			      "device");
+		return refuse(p, -e, "is in use: mounted, served already, or "
+			      "part of another device");
 	if (e == EINVAL && p->spec->direct)
 		return refuse(p, -e, "lies on a filesystem without direct I/O");
 	if (is_write && (e == EROFS || e == EACCES || e == EPERM) &&
@@ -95,6 +95,18 @@ static int open_file(struct probe *p)
 		return refuse(p, -errno, "can't be examined: %s",
 			      strerror(errno));
 	return check_type(p);
+}
+
+/* Linux opens a read-only device for writing, and fails the writes. */
+static int check_writable(struct probe *p)
+{
+	int is_read_only = 0;
+
+	if (p->spec->read_only || !S_ISBLK(p->st.st_mode) ||
+	    ioctl(p->facts->fd, BLKROGET, &is_read_only) || !is_read_only)
+		return 0;
+	return refuse(p, -EROFS, "is a read-only device; with ?ro it is served "
+		      "read-only");
 }
 
 static int lock_file(struct probe *p)
@@ -241,8 +253,8 @@ static int find_blocks(struct probe *p)
 static int probe_all(struct probe *p)
 {
 	static int (*const steps[])(struct probe *) = {
-		check_type, open_file, lock_file, find_size, find_alignment,
-		find_blocks,
+		check_type, open_file, check_writable, lock_file, find_size,
+		find_alignment, find_blocks,
 	};
 	int r = 0;
 
