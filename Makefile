@@ -8,7 +8,6 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
-MESON ?= meson
 
 .PHONY: all build run test check install asan tsan valgrind clang lines clean help
 .DEFAULT_GOAL := build
@@ -29,8 +28,7 @@ check:		## the quick half: under a minute, no guest
 	@scripts/test $(BUILD) quick
 
 install: build	## nvmfd, nvmf, libnvmf, manual pages
-	@$(MESON) configure $(BUILD) -Dprefix=$(abspath $(PREFIX))
-	@DESTDIR=$(abspath $(DESTDIR)) $(MESON) install -C $(BUILD) --quiet
+	@scripts/install $(BUILD) $(PREFIX) $(DESTDIR)
 
 asan:		## the quick tests under the address and undefined sanitizers
 	@scripts/variant asan

@@ -15,7 +15,7 @@
 /* What is being parsed, for the sentences. */
 struct reading {
 	struct device_spec *spec;
-	struct device_wrapper *wrapper;	/* NULL: the device itself */
+	struct backend_wrapper *wrapper;	/* NULL: the device itself */
 	const char *text;
 	char *error;
 	size_t error_size;
@@ -24,7 +24,7 @@ struct reading {
 struct key_row {
 	const char *name;
 	bool may_be_bare;		/* "key" alone means "key=yes" */
-	unsigned int kinds;		/* bits of enum device_kind */
+	unsigned int kinds;		/* bits of enum backend_kind */
 	int (*set)(struct reading *r, const char *key, const char *value);
 };
 
@@ -81,7 +81,7 @@ static int set_bs(struct reading *r, const char *key, const char *value)
 
 	if (size_parse(value, &size) || size < 512 || size > 4096 || (size & (size - 1)))
 		return refuse(r, -EINVAL, "%s=%s is not 512, 1024, 2048 or 4096", key, value);
-	r->spec->block_size = (uint32_t)size;
+	r->spec->backend.block_size = (uint32_t)size;
 	return 0;
 }
 
@@ -120,51 +120,53 @@ static int set_uuid(struct reading *r, const char *key, const char *value)
 
 static int set_ro(struct reading *r, const char *key, const char *value)
 {
-	return read_answer(r, key, value, &r->spec->read_only);
+	return read_answer(r, key, value, &r->spec->backend.read_only);
 }
 
 static int set_direct(struct reading *r, const char *key, const char *value)
 {
-	return read_answer(r, key, value, &r->spec->direct);
+	return read_answer(r, key, value, &r->spec->backend.direct);
 }
 
 #define KIND(kind) (1u << (kind))
-#define EVERY_KIND (KIND(DEVICE_RAMDISK) | KIND(DEVICE_FILE) | KIND(DEVICE_NULL))
+#define EVERY_KIND (KIND(BACKEND_MEMORY) | KIND(BACKEND_FILE) | KIND(BACKEND_NULL))
 
 static const struct key_row device_keys[] = {
 	{ "bs", false, EVERY_KIND, set_bs },
 	{ "nsid", false, EVERY_KIND, set_nsid },
 	{ "uuid", false, EVERY_KIND, set_uuid },
 	{ "ro", true, EVERY_KIND, set_ro },
-	{ "direct", true, KIND(DEVICE_FILE), set_direct },
+	{ "direct", true, KIND(BACKEND_FILE), set_direct },
 	{ NULL, false, 0, NULL },
 };
 
 /* --- keys of the wrappers ---------------------------------------------------- */
 
-/* Which verb a key like "read" or "read-ms" names; DEVICE_VERBS: all. */
-static enum device_verb verb_of(const char *key)
+/* Which operation a key like "read" or "read-ms" names; BACKEND_OPCODES: all. */
+static unsigned int opcode_of(const char *key)
 {
-	static const char *const names[] = { "read", "write", "flush" };
+	static const char *const names[BACKEND_OPCODES] = {
+		[BACKEND_READ] = "read", [BACKEND_WRITE] = "write", [BACKEND_FLUSH] = "flush",
+	};
+	unsigned int opcode = 0;
 
-	for (int verb = 0; verb < DEVICE_VERBS; verb++)
-		if (!strncmp(key, names[verb], strlen(names[verb])))
-			return (enum device_verb)verb;
-	return DEVICE_VERBS;
+	while (opcode < BACKEND_OPCODES && strncmp(key, names[opcode], strlen(names[opcode])))
+		opcode++;
+	return opcode;
 }
 
-/* "ms" stands for every verb that no key of its own has set. */
+/* "ms" stands for every operation that no key of its own has set. */
 static int set_ms(struct reading *r, const char *key, const char *value)
 {
-	enum device_verb verb = verb_of(key);
+	unsigned int opcode = opcode_of(key);
 	uint64_t ms = 0;
 	int err = read_number(r, key, value, 0, MAX_DELAY_MS, &ms);
 
 	if (err)
 		return err;
-	if (verb < DEVICE_VERBS)
-		r->wrapper->ms[verb] = (uint32_t)ms;
-	for (int i = 0; verb == DEVICE_VERBS && i < DEVICE_VERBS; i++)
+	if (opcode < BACKEND_OPCODES)
+		r->wrapper->ms[opcode] = (uint32_t)ms;
+	for (unsigned int i = 0; opcode == BACKEND_OPCODES && i < BACKEND_OPCODES; i++)
 		r->wrapper->ms[i] = (uint32_t)ms;
 	return 0;
 }
@@ -182,14 +184,14 @@ static int errno_named(const char *name)
 
 static int set_error(struct reading *r, const char *key, const char *value)
 {
-	enum device_verb verb = verb_of(key);
+	unsigned int opcode = opcode_of(key);
 	int code = errno_named(value);
 
 	if (!code)
 		return refuse(r, -EINVAL, "%s=%s is not the name of an error, such as EIO or ENOSPC", key, value);
-	if (verb < DEVICE_VERBS)
-		r->wrapper->error[verb] = code;
-	for (int i = 0; verb == DEVICE_VERBS && i < DEVICE_VERBS; i++)
+	if (opcode < BACKEND_OPCODES)
+		r->wrapper->error[opcode] = code;
+	for (unsigned int i = 0; opcode == BACKEND_OPCODES && i < BACKEND_OPCODES; i++)
 		r->wrapper->error[i] = code;
 	return 0;
 }
@@ -199,7 +201,7 @@ static int rate_parse(const char *value, uint32_t *rate)
 {
 	size_t length = strlen(value);
 	bool is_percent = length && value[length - 1] == '%';
-	uint64_t unit = is_percent ? DEVICE_RATE_ALWAYS / 100 : DEVICE_RATE_ALWAYS;
+	uint64_t unit = is_percent ? BACKEND_RATE_ALWAYS / 100 : BACKEND_RATE_ALWAYS;
 	uint64_t sum = 0;
 	bool is_fraction = false, has_digit = false;
 
@@ -208,7 +210,7 @@ static int rate_parse(const char *value, uint32_t *rate)
 			is_fraction = true;
 			continue;
 		}
-		if (value[i] < '0' || value[i] > '9' || sum > DEVICE_RATE_ALWAYS)
+		if (value[i] < '0' || value[i] > '9' || sum > BACKEND_RATE_ALWAYS)
 			return -EINVAL;
 		has_digit = true;
 		if (is_fraction)
@@ -216,7 +218,7 @@ static int rate_parse(const char *value, uint32_t *rate)
 		sum = is_fraction ? sum + (uint64_t)(value[i] - '0') * unit :
 				    sum * 10 + (uint64_t)(value[i] - '0') * unit;
 	}
-	if (!has_digit || sum > DEVICE_RATE_ALWAYS)
+	if (!has_digit || sum > BACKEND_RATE_ALWAYS)
 		return -EINVAL;
 	*rate = (uint32_t)sum;
 	return 0;
@@ -234,12 +236,34 @@ static int set_after(struct reading *r, const char *key, const char *value)
 	return read_number(r, key, value, 0, UINT64_MAX, &r->wrapper->after);
 }
 
+static int read_size(const struct reading *r, const char *key, const char *value, uint64_t *size)
+{
+	if (size_parse(value, size))
+		return refuse(r, -EINVAL, "%s=%s is not a size in bytes", key, value);
+	return 0;
+}
+
+static int set_offset(struct reading *r, const char *key, const char *value)
+{
+	return read_size(r, key, value, &r->wrapper->offset);
+}
+
+static int set_length(struct reading *r, const char *key, const char *value)
+{
+	return read_size(r, key, value, &r->wrapper->length);
+}
+
+static int set_seed(struct reading *r, const char *key, const char *value)
+{
+	return read_number(r, key, value, 0, UINT64_MAX, &r->wrapper->seed);
+}
+
 static int set_count(struct reading *r, const char *key, const char *value)
 {
 	return read_number(r, key, value, 1, UINT64_MAX, &r->wrapper->count);
 }
 
-/* A key for all verbs stands first and is applied first. */
+/* A key for all operations stands first and is applied first. */
 static const struct key_row delay_keys[] = {
 	{ "ms", false, EVERY_KIND, set_ms },
 	{ "read-ms", false, EVERY_KIND, set_ms },
@@ -256,12 +280,15 @@ static const struct key_row error_keys[] = {
 	{ "rate", false, EVERY_KIND, set_rate },
 	{ "after", false, EVERY_KIND, set_after },
 	{ "count", false, EVERY_KIND, set_count },
+	{ "offset", false, EVERY_KIND, set_offset },
+	{ "length", false, EVERY_KIND, set_length },
+	{ "seed", false, EVERY_KIND, set_seed },
 	{ NULL, false, 0, NULL },
 };
 
 /* --- keys in general ----------------------------------------------------------- */
 
-#define MAX_KEYS 8
+#define MAX_KEYS 11
 _Static_assert(sizeof(error_keys) / sizeof(error_keys[0]) <= MAX_KEYS, "one slot a key");
 _Static_assert(sizeof(device_keys) / sizeof(device_keys[0]) <= MAX_KEYS, "one slot a key");
 
@@ -300,7 +327,7 @@ static int note_key(const struct reading *r, const struct key_row *rows, const c
 		return refuse(r, -EINVAL, "'%s' is given twice", pair);
 	if (!value && !rows[i].may_be_bare)
 		return refuse(r, -EINVAL, "'%s' needs a value: %s=...", pair, pair);
-	if (!(rows[i].kinds & KIND(r->spec->kind)))
+	if (!(rows[i].kinds & KIND(r->spec->backend.kind)))
 		return refuse(r, -EINVAL, "'%s' is not a key of %s", pair, what);
 	values->by_row[i] = value ? value : "yes";
 	return 0;
@@ -335,10 +362,10 @@ static bool begins(const char *text, const char *word, size_t *length)
 
 static int check_wrapper(const struct reading *r)
 {
-	const struct device_wrapper *w = r->wrapper;
+	const struct backend_wrapper *w = r->wrapper;
 
-	for (int verb = 0; verb < DEVICE_VERBS; verb++)
-		if (w->kind == DEVICE_DELAY || w->error[verb])
+	for (unsigned int i = 0; i < BACKEND_OPCODES; i++)
+		if (w->kind == BACKEND_DELAY || w->error[i])
 			return 0;
 	return refuse(r, -EINVAL, "error: needs what shall fail: read=, write=, flush= or all=");
 }
@@ -347,29 +374,29 @@ static int check_wrapper(const struct reading *r)
 static int read_wrapper(struct reading *r, const char **text)
 {
 	size_t length;
-	enum device_wrapper_kind kind;
+	enum backend_wrapper_kind kind;
 	const char *params, *slash;
 	int err;
 
 	if (begins(*text, "delay:", &length))
-		kind = DEVICE_DELAY;
+		kind = BACKEND_DELAY;
 	else if (begins(*text, "error:", &length))
-		kind = DEVICE_ERROR;
+		kind = BACKEND_ERROR;
 	else
 		return 1;
 	params = *text + length;
 	slash = strchr(params, '/');
 	if (!slash)
 		return refuse(r, -EINVAL, "'%s' wraps no device: write %.*s.../DEVICE", *text, (int)length, *text);
-	if (r->spec->wrapper_count == DEVICE_MAX_WRAPPERS)
-		return refuse(r, -E2BIG, "more than %d wrappers", DEVICE_MAX_WRAPPERS);
-	r->wrapper = &r->spec->wrappers[r->spec->wrapper_count++];
+	if (r->spec->backend.wrapper_count == BACKEND_WRAPPERS_MAX)
+		return refuse(r, -E2BIG, "more than %d wrappers", BACKEND_WRAPPERS_MAX);
+	r->wrapper = &r->spec->backend.wrappers[r->spec->backend.wrapper_count++];
 	r->wrapper->kind = kind;
-	r->wrapper->rate = DEVICE_RATE_ALWAYS;
-	if (kind == DEVICE_DELAY && slash == params)
+	r->wrapper->rate = BACKEND_RATE_ALWAYS;
+	if (kind == BACKEND_DELAY && slash == params)
 		return refuse(r, -EINVAL, "delay: needs how long: ms=, read-ms=, write-ms= or flush-ms=");
-	err = read_keys(r, kind == DEVICE_DELAY ? delay_keys : error_keys,
-			kind == DEVICE_DELAY ? "delay" : "error", params, (size_t)(slash - params));
+	err = read_keys(r, kind == BACKEND_DELAY ? delay_keys : error_keys,
+			kind == BACKEND_DELAY ? "delay" : "error", params, (size_t)(slash - params));
 	if (!err)
 		err = check_wrapper(r);
 	r->wrapper = NULL;
@@ -385,7 +412,7 @@ static bool looks_like_kind(const char *text)
 	return word && text[word] == ':';
 }
 
-static int read_size(struct reading *r, const char *text, size_t length)
+static int read_target_size(struct reading *r, const char *text, size_t length)
 {
 	char number[32];
 	int err;
@@ -394,10 +421,10 @@ static int read_size(struct reading *r, const char *text, size_t length)
 		return refuse(r, -EINVAL, "the size is no size");
 	memcpy(number, text, length);
 	number[length] = 0;
-	err = size_parse(number, &r->spec->size);
-	if (err == -ERANGE || (!err && r->spec->size > INT64_MAX))
+	err = size_parse(number, &r->spec->backend.size);
+	if (err == -ERANGE || (!err && r->spec->backend.size > INT64_MAX))
 		return refuse(r, -ERANGE, "size '%s' is more than 8 EiB", number);
-	if (err || !r->spec->size)
+	if (err || !r->spec->backend.size)
 		return refuse(r, -EINVAL, "size '%s' is not a number of bytes such as 512M or 1G", number);
 	return 0;
 }
@@ -410,29 +437,32 @@ static int read_path(struct reading *r, const char *text, size_t length)
 		return refuse(r, -ENAMETOOLONG, "the path is longer than %zu bytes", sizeof(r->spec->path) - 1);
 	memcpy(r->spec->path, text, length);
 	r->spec->path[length] = 0;
+	r->spec->backend.path = r->spec->path;
 	return 0;
 }
 
 static int check_size(const struct reading *r)
 {
-	uint32_t unit = r->spec->block_size ? r->spec->block_size : 512;
+	uint32_t unit = r->spec->backend.block_size ? r->spec->backend.block_size : 512;
 
-	if (r->spec->kind != DEVICE_FILE && r->spec->size % unit)
+	if (r->spec->backend.kind != BACKEND_FILE && r->spec->backend.size % unit)
 		return refuse(r, -EINVAL, "size %ju is not a multiple of the block size %u",
-			      (uintmax_t)r->spec->size, unit);
+			      (uintmax_t)r->spec->backend.size, unit);
 	return 0;
 }
 
 static int read_device(struct reading *r, const char *text)
 {
-	static const char *const names[] = { "ramdisk", "file", "null" };
+	static const char *const names[] = {
+		[BACKEND_MEMORY] = "ramdisk", [BACKEND_NULL] = "null", [BACKEND_FILE] = "file",
+	};
 	const char *keys, *target = text;
 	size_t length;
 	int err;
 
-	r->spec->kind = DEVICE_FILE;
+	r->spec->backend.kind = BACKEND_FILE;
 	if (begins(text, "ramdisk:", &length) || begins(text, "null:", &length)) {
-		r->spec->kind = text[0] == 'n' ? DEVICE_NULL : DEVICE_RAMDISK;
+		r->spec->backend.kind = text[0] == 'n' ? BACKEND_NULL : BACKEND_MEMORY;
 		target = text + length;
 	} else if (begins(text, "file:", &length)) {
 		target = text + length;
@@ -442,9 +472,9 @@ static int read_device(struct reading *r, const char *text)
 	}
 	keys = strrchr(target, '?');
 	length = keys ? (size_t)(keys - target) : strlen(target);
-	err = r->spec->kind == DEVICE_FILE ? read_path(r, target, length) : read_size(r, target, length);
+	err = r->spec->backend.kind == BACKEND_FILE ? read_path(r, target, length) : read_target_size(r, target, length);
 	if (!err && keys)
-		err = read_keys(r, device_keys, names[r->spec->kind], keys + 1, strlen(keys + 1));
+		err = read_keys(r, device_keys, names[r->spec->backend.kind], keys + 1, strlen(keys + 1));
 	return err ? err : check_size(r);
 }
 

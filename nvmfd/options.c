@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "options.h"
 
+#include "backend/engine.h"
 #include "base/number.h"
 #include "wire/nqn.h"
 
@@ -44,8 +45,10 @@ struct option_row {
 #define GiB ((uint64_t)1 << 30)
 
 static const char *const transports[] = { "tcp", NULL };
-static const char *const successes[] = { "spec", "always", NULL };
-static const char *const engines[] = { "auto", "uring", "threads", NULL };
+static const char *const successes[] = { [C2H_SUCCESS_SPEC] = "spec", [C2H_SUCCESS_ALWAYS] = "always", NULL };
+static const char *const engines[] = {
+	[IO_ENGINE_AUTO] = "auto", [IO_ENGINE_URING] = "uring", [IO_ENGINE_THREADS] = "threads", NULL,
+};
 
 /* The parser, --help and its defaults come from these rows. */
 static const struct option_row rows[] = {

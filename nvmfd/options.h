@@ -12,8 +12,6 @@
 
 enum options_action { OPTIONS_SERVE, OPTIONS_HELP, OPTIONS_VERSION };
 enum options_c2h_success { C2H_SUCCESS_SPEC, C2H_SUCCESS_ALWAYS };
-/* The order of enum io_engine_kind. */
-enum options_engine { ENGINE_AUTO, ENGINE_URING, ENGINE_THREADS };
 
 /* Strings belong to argv. */
 struct nvmfd_options {
@@ -34,7 +32,7 @@ struct nvmfd_options {
 	const char *ports_file;		/* NULL: none */
 	const char *state_file;		/* NULL: the default */
 	uint32_t c2h_success;		/* enum options_c2h_success */
-	uint32_t engine;		/* enum options_engine */
+	uint32_t engine;		/* enum io_engine_kind */
 	uint32_t workers;
 	uint32_t io_queues;		/* most per controller */
 	uint32_t queue_entries;		/* most per queue */

@@ -202,6 +202,10 @@ int state_load(struct state *s, const char *path, const char *machine_id,
 		snprintf(error, error_size, "state file %s: %s", path, strerror((int)-n));
 		return (int)n;
 	}
+	if (n > 0 && strlen(text) != (size_t)n) {
+		snprintf(error, error_size, "state file %s is not text; mend it or remove it", path);
+		return -EINVAL;
+	}
 	code = n > 0 ? take_text(s, path, text, error, error_size) : 0;
 	if (code)
 		return code;

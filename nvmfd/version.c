@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "version.h"
 
+#include "backend/config.h"
 #include "build.h"
 #include "nvmf/version.h"
 
@@ -8,7 +9,7 @@
 
 const char *version_warning(void)
 {
-	return BUILD_SKIPS_SYNC ?
+	return NO_SYNC_FOR_TEST ?
 		"THIS BUILD NEVER SYNCS STORAGE (no_sync_for_test): A POWER CUT LOSES WHAT HOSTS FLUSHED" : NULL;
 }
 

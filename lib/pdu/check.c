@@ -80,9 +80,13 @@ static bool has_right_flags(const struct tcp_ch *ch, const struct rule *rule,
 	return rule->data == NO_DATA || !has_data || ch->flags & TCP_FLAG_DDGST;
 }
 
+/* From the common header alone a command could be a Fabrics command. */
 static uint32_t data_limit(uint8_t type, const struct pdu_rules *agreed)
 {
-	return type == TCP_PDU_COMMAND ? agreed->in_capsule_max : agreed->data_max;
+	if (type != TCP_PDU_COMMAND)
+		return agreed->data_max;
+	return agreed->in_capsule_max > NVMF_ADMIN_IN_CAPSULE ?
+		agreed->in_capsule_max : NVMF_ADMIN_IN_CAPSULE;
 }
 
 static struct pdu_verdict check_data_layout(const struct tcp_ch *ch,
@@ -153,6 +157,16 @@ struct pdu_verdict pdu_check_icresp(const struct tcp_icresp *resp, uint8_t asked
 		return bad_field(offsetof(struct tcp_icresp, dgst));
 	if (max < TCP_MAXH2CDATA_MIN || max % 4)
 		return bad_field(offsetof(struct tcp_icresp, maxh2cdata));
+	return pdu_ok;
+}
+
+struct pdu_verdict pdu_check_command(const struct tcp_command *pdu,
+				     const struct pdu_shape *shape,
+				     const struct pdu_rules *agreed)
+{
+	if (shape->data > agreed->in_capsule_max &&
+	    pdu->sqe.opcode != NVME_OPCODE_FABRICS)
+		return bad_field(AT_PLEN);
 	return pdu_ok;
 }
 

@@ -31,7 +31,8 @@ struct pdu_rules {
 	bool to_controller;
 	bool header_digest, data_digest;
 	unsigned int alignment;		/* of the data in a received PDU, bytes */
-	uint32_t in_capsule_max;	/* bytes of data in a command capsule */
+	uint32_t in_capsule_max;	/* bytes of data in a command capsule; a
+					 * Fabrics command's never below 8192 */
 	uint32_t data_max;		/* bytes of data in a data PDU */
 };
 
@@ -56,6 +57,11 @@ struct pdu_verdict pdu_check(const struct tcp_ch *, const struct pdu_rules *,
 /* Judges the fields of an ICReq or ICResp that passed pdu_check. */
 struct pdu_verdict pdu_check_icreq(const struct tcp_icreq *);
 struct pdu_verdict pdu_check_icresp(const struct tcp_icresp *, uint8_t asked_dgst);
+
+/* Judges a command capsule that passed pdu_check: how much data a command may
+ * carry depends on what it is. */
+struct pdu_verdict pdu_check_command(const struct tcp_command *,
+				     const struct pdu_shape *, const struct pdu_rules *);
 
 /*
  * Judges a data PDU (H2CData, C2HData) that passed pdu_check, against what is

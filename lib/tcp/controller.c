@@ -90,7 +90,7 @@ static bool reserve(struct capsule *c, uint32_t length)
 
 	if (length > TCP_PACKED_MAX || conn->state != TCP_STATE_READY)
 		return false;
-	at = tx_room(conn, header + length + 2 * PDU_HEADER_ROOM);
+	at = tx_try_room(conn, header + length + 2 * PDU_HEADER_ROOM);
 	if (!at)
 		return false;
 	c->data = at + header;
@@ -315,6 +315,14 @@ static void icreq(struct tcp_conn *conn, const struct tcp_icreq *pdu)
 
 /* ---- the role --------------------------------------------------------------------- */
 
+static void command_header(struct tcp_conn *conn, const struct tcp_command *pdu)
+{
+	struct pdu_verdict v = pdu_check_command(pdu, &conn->rx.shape, &conn->rules);
+
+	if (v.fate != PDU_OK)
+		tcp_terminate(conn, v.fes, v.fei, "more in-capsule data than a command may carry");
+}
+
 static void header(struct tcp_conn *conn, const struct tcp_ch *ch)
 {
 	bool is_first = ch->type == TCP_PDU_ICREQ;
@@ -324,6 +332,8 @@ static void header(struct tcp_conn *conn, const struct tcp_ch *ch)
 	if (is_first != (conn->state == TCP_STATE_NEW))
 		tcp_terminate(conn, TCP_FES_SEQUENCE, 0, is_first ?
 			      "a second ICReq" : "a PDU before ICReq");
+	else if (ch->type == TCP_PDU_COMMAND)
+		command_header(conn, (const struct tcp_command *)ch);
 	else if (ch->type == TCP_PDU_H2C_DATA)
 		h2c_header(conn, (const struct tcp_data *)ch);
 }

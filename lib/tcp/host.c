@@ -85,8 +85,9 @@ int tcp_host_submit(struct tcp_conn *conn, struct capsule *c, bool to_controller
 	tx_commit(conn, pdu_build_command(at, &conn->format, &c->sqe, part));
 	flight_add(conn, c);
 	conn->counters.commands++;
-	if (part && !send_data(conn, c, 0, part))
-		return -EPIPE;
+	/* From here on the command ends by host->completed, whatever happens. */
+	if (part)
+		send_data(conn, c, 0, part);
 	return 0;
 }
 

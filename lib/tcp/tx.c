@@ -48,7 +48,7 @@ static void retire_chunk(struct tcp_conn *conn)
 		give_chunk(conn, chunk);
 }
 
-void *tx_room(struct tcp_conn *conn, uint32_t length)
+void *tx_try_room(struct tcp_conn *conn, uint32_t length)
 {
 	struct tcp_chunk *chunk = conn->tx.chunk;
 	size_t least = length + sizeof(*chunk);
@@ -61,12 +61,19 @@ void *tx_room(struct tcp_conn *conn, uint32_t length)
 	chunk = take_chunk(conn, TCP_CHUNK_WANTED);
 	if (!chunk)
 		chunk = take_chunk(conn, least);
-	if (!chunk) {
-		tcp_drop(conn, "out of memory for a response");
+	if (!chunk)
 		return NULL;
-	}
 	conn->tx.chunk = chunk;
 	return chunk->bytes;
+}
+
+void *tx_room(struct tcp_conn *conn, uint32_t length)
+{
+	void *room = tx_try_room(conn, length);
+
+	if (!room)
+		tcp_drop(conn, "out of memory for a response");
+	return room;
 }
 
 static struct tcp_item *last_item(struct tcp_conn *conn)

@@ -79,32 +79,56 @@ static int grow_queues(struct io_engine *e, size_t wanted)
 	return 0;
 }
 
-/* NULL: no memory, or no descriptor. */
-static struct io_queue *make_queue(struct io_engine *e, int fd)
+static bool is_sync(const struct io_request *r)
 {
-	struct io_queue *q;
-
-	if (fd < 0)
-		return NULL;
-	if ((size_t)fd >= e->queue_count && grow_queues(e, (size_t)fd + 1))
-		return NULL;
-	q = calloc(1, sizeof(*q));
-	if (q)
-		list_init(&q->waiting);
-	return e->queues[fd] = q;
+	return r->opcode == IO_DATASYNC;
 }
 
-static struct io_queue *queue_of(struct io_engine *e, int fd)
+static size_t queue_number(const struct io_request *r)
 {
-	if (fd >= 0 && (size_t)fd < e->queue_count && e->queues[fd])
-		return e->queues[fd];
-	return make_queue(e, fd);
+	return 2 * (size_t)r->fd + is_sync(r);
+}
+
+static unsigned int most_of(const struct io_engine *e,
+			    const struct io_request *r)
+{
+	return is_sync(r) && e->max_per_fd > IO_THREADS_PER_FD ?
+		IO_THREADS_PER_FD : e->max_per_fd;
+}
+
+/* NULL: no memory. */
+static struct io_queue *make_queue(struct io_engine *e,
+				   const struct io_request *r)
+{
+	size_t n = queue_number(r);
+	struct io_queue *q;
+
+	if (n >= e->queue_count && grow_queues(e, n + 1))
+		return NULL;
+	q = calloc(1, sizeof(*q));
+	if (!q)
+		return NULL;
+	list_init(&q->waiting);
+	q->most = most_of(e, r);
+	return e->queues[n] = q;
+}
+
+/* NULL: no memory, or no descriptor. */
+static struct io_queue *queue_of(struct io_engine *e,
+				 const struct io_request *r)
+{
+	size_t n = queue_number(r);
+
+	if (r->fd < 0)
+		return NULL;
+	if (n < e->queue_count && e->queues[n])
+		return e->queues[n];
+	return make_queue(e, r);
 }
 
 static bool can_start(const struct io_engine *e, const struct io_queue *q)
 {
-	return !q->running ||
-	       (q->running < e->max_per_fd && e->running < e->many);
+	return !q->running || (q->running < q->most && e->running < e->many);
 }
 
 static void start_waiting(struct io_engine *e, struct io_queue *q)
@@ -139,7 +163,7 @@ static void post(struct io_engine *e, struct io_request *r, int result)
 
 void io_engine_submit(struct io_engine *e, struct io_request *r)
 {
-	struct io_queue *q = queue_of(e, r->fd);
+	struct io_queue *q = queue_of(e, r);
 
 	*io_state(r) = (struct io_state){ .moved = 0 };
 	e->pending++;
@@ -183,7 +207,7 @@ static bool has_more(struct io_request *r, int *result)
 
 bool io_engine_ended(struct io_engine *e, struct io_request *r, int result)
 {
-	struct io_queue *q = e->queues[r->fd];
+	struct io_queue *q = e->queues[queue_number(r)];
 
 	if (has_more(r, &result)) {
 		e->ops->start(e, r);

@@ -63,10 +63,18 @@ struct io_engine_ops {
 	void (*close)(struct io_engine *);
 };
 
-/* The requests on one descriptor. */
+/*
+ * Of what needs a thread, ours or the kernel's, so many may be under way on
+ * one descriptor.  In io_uring that is a sync; transfers rarely do.
+ */
+#define IO_THREADS_PER_FD 8u
+
+/* Requests on one descriptor: its transfers, or its syncs.  They are apart, so
+ * that neither waits for a place that the other has. */
 struct io_queue {
 	struct list waiting;
 	unsigned int running;
+	unsigned int most;		/* that may be running */
 };
 
 struct io_engine {
@@ -74,10 +82,10 @@ struct io_engine {
 	int event_fd;
 	unsigned int pending;
 	unsigned int running;		/* those that start took */
-	unsigned int max_per_fd;	/* under way on one descriptor */
-	/* Beyond this one descriptor may have only one under way. */
+	unsigned int max_per_fd;	/* transfers under way on a descriptor */
+	/* Beyond this a queue may have only one under way. */
 	unsigned int many;
-	/* By descriptor; an entry is made when its descriptor is first seen,
+	/* Two for each descriptor; an entry is made when it is first needed,
 	 * and kept. */
 	struct io_queue **queues;
 	size_t queue_count;

@@ -85,8 +85,14 @@ static const struct backend_ops memory_ops = {
 int memory_open(struct backend **out, uint64_t size, char *error,
 		size_t error_size)
 {
-	/* NORESERVE: a RAM disk larger than what is free today is the
-	 * operator's decision; pages come when they are written. */
+	/*
+	 * NORESERVE: a RAM disk larger than what is free today is the
+	 * operator's decision; pages come when they are written.
+	 *
+	 * No MADV_HUGEPAGE: it saves about 60 ns of a random read of 512 bytes
+	 * (160 to 100), which is little beside the network, but a block written
+	 * anywhere then takes 2 MiB of memory and the time to clear them.
+	 */
 	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 	struct memory *m = aligned_alloc(64, sizeof(*m));
 	void *bytes = MAP_FAILED;

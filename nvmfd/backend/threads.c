@@ -4,9 +4,9 @@
  * io_uring.
  *
  * Threads are started when there is more work than idle threads, and stay.
- * Their number is bounded by what engine.c lets through: PER_FD on one
- * descriptor, MANY in all, and beyond that one on each descriptor, so that
- * even several hung devices leave every other one a thread.
+ * Their number is bounded by what engine.c lets through: 8 transfers and 8
+ * syncs on one descriptor, MANY in all, and beyond that one of each on each
+ * descriptor, so that even several hung devices leave every other one a thread.
  *
  * The pool is apart from the engine and counted: a thread that hangs in the
  * kernel when the engine is closed still finds it.
@@ -24,7 +24,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PER_FD 8u
 #define MANY 32u
 
 struct pool {
@@ -332,7 +331,8 @@ int engine_open_threads(struct io_engine **out, unsigned int depth,
 		return r;
 	}
 	list_init(&t->batch);
-	t->base.max_per_fd = depth < PER_FD ? depth : PER_FD;
+	t->base.max_per_fd = depth < IO_THREADS_PER_FD ? depth :
+			     IO_THREADS_PER_FD;
 	t->base.many = MANY;
 	*out = &t->base;
 	return 0;

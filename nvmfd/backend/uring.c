@@ -33,6 +33,10 @@ struct uring {
 	struct list unsent;	/* found no room in the submission queue */
 };
 
+/* Threads that the kernel may start for a ring's syncs, and for transfers that
+ * would block.  Its own bound, 4 a processor, is one hung device's. */
+#define KERNEL_THREADS 64u
+
 /* Best first; a kernel that does not know a flag answers EINVAL. */
 static const unsigned int flag_sets[] = {
 	/* 6.1: completions are handled when the owner asks, in one go.  Such a
@@ -232,6 +236,14 @@ static bool has_opcodes(struct uring *u)
 	return has_all;
 }
 
+/* A kernel before 5.15 does not know the call and keeps its bound. */
+static void allow_threads(struct uring *u)
+{
+	unsigned int bounded_unbounded[2] = { KERNEL_THREADS, 0 };
+
+	(void)io_uring_register_iowq_max_workers(&u->ring, bounded_unbounded);
+}
+
 static int open_ring(struct uring *u, unsigned int depth, unsigned int try)
 {
 	int r = setup_ring(u, depth, try);
@@ -243,6 +255,8 @@ static int open_ring(struct uring *u, unsigned int depth, unsigned int try)
 		r = io_uring_register_eventfd(&u->ring, u->base.event_fd);
 	if (r)
 		io_uring_queue_exit(&u->ring);
+	else
+		allow_threads(u);
 	return r;
 }
 

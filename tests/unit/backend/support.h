@@ -65,17 +65,20 @@ static inline bool can_reap_within(struct io_engine *e, int ms)
 	return r == 1;
 }
 
-/* Flushes and reaps until `count` requests are left. */
-static inline void drain_to(struct io_engine *e, unsigned int count)
+/* One turn of a worker's loop. */
+static inline void turn(struct io_engine *e)
 {
 	io_engine_flush(e);
-	while (io_engine_pending(e) > count) {
-		if (!can_reap_within(e, 10000))
-			fail_msg("%u requests are never answered",
-				 io_engine_pending(e));
-		io_engine_reap(e);
-		io_engine_flush(e);
-	}
+	if (!can_reap_within(e, 10000))
+		fail_msg("%u requests are never answered", io_engine_pending(e));
+	io_engine_reap(e);
+}
+
+/* Until no more than `count` requests are left. */
+static inline void drain_to(struct io_engine *e, unsigned int count)
+{
+	while (io_engine_pending(e) > count)
+		turn(e);
 }
 
 #endif

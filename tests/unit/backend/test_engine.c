@@ -5,12 +5,16 @@
 
 #include "backend/engine_impl.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 
 #define DEPTH 32
 
@@ -25,6 +29,16 @@ ssize_t preadv(int fd, const struct iovec *v, int n, off_t at)
 	if (fd == hung_fd)
 		return syscall(SYS_read, fd, &c, 1);
 	return syscall(SYS_preadv, fd, v, n, at, 0);
+}
+
+/* And a sync that takes as long as the test likes. */
+static atomic_int hung_sync = -1;
+
+int fdatasync(int fd)
+{
+	while (fd == hung_sync)
+		usleep(1000);
+	return (int)syscall(SYS_fdatasync, fd);
 }
 
 struct call {
@@ -60,12 +74,11 @@ static void submit(struct io_engine *e, struct call *c, enum io_opcode opcode,
 static int run(struct io_engine *e, enum io_opcode opcode, int fd,
 	       uint64_t offset, void *data, uint32_t length)
 {
-	unsigned int others = io_engine_pending(e);
 	struct call c;
 
 	submit(e, &c, opcode, fd, offset, data, length);
-	drain_to(e, others);
-	assert_true(c.has_ended);
+	while (!c.has_ended)
+		turn(e);
 	return c.result;
 }
 
@@ -268,6 +281,28 @@ static void hung_device_holds_up_nobody(void **state)
 	close(fd);
 }
 
+/* Syncs and transfers of one descriptor do not take each other's places. */
+static void hung_syncs_hold_up_no_transfer(void **state)
+{
+	struct io_engine *e = *state;
+	enum { COUNT = 3 * DEPTH };
+	struct call *c = calloc(COUNT, sizeof(*c));
+	int fd = scratch_file(0);
+	char b[512] = { 0 };
+
+	hung_sync = fd;
+	for (int i = 0; i < COUNT; i++)
+		submit(e, &c[i], IO_DATASYNC, fd, 0, NULL, 0);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(run(e, IO_WRITE, fd, 0, b, sizeof(b)), 512);
+	hung_sync = -1;
+	drain_to(e, 0);
+	for (int i = 0; i < COUNT; i++)
+		assert_int_equal(c[i].result, 0);
+	free(c);
+	close(fd);
+}
+
 struct poster {
 	struct io_engine *e;
 	struct call *c;
@@ -387,6 +422,7 @@ static void closes_while_a_device_hangs(void **state)
 	for (int i = 0; i < 4; i++)
 		submit(e, &c[i], IO_READ, p[0], 0, &byte, 1);
 	io_engine_flush(e);
+	/* Meanwhile the threads have come to where they hang. */
 	usleep(20000);
 	io_engine_close(e);
 	*state = NULL;
@@ -397,6 +433,111 @@ static void closes_while_a_device_hangs(void **state)
 	hung_fd = -1;
 	close(p[0]);
 	close(p[1]);
+}
+
+/* As a container's filter does. */
+static int refuse_io_uring(unsigned int error)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(code) / sizeof(code[0]), code };
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+/* In a process of its own, because a filter stays. */
+static int in_child(int (*body)(unsigned int), unsigned int argument)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid)
+		_exit(body(argument));
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 99;
+}
+
+#define SKIPPED 77
+
+static int open_where_refused(unsigned int refusal)
+{
+	char error[200] = "";
+	struct io_engine *e;
+	int r;
+
+	if (refuse_io_uring(refusal))
+		return SKIPPED;
+	r = io_engine_open(&e, IO_ENGINE_URING, DEPTH, error, sizeof(error));
+	if (r != -(int)refusal || !strstr(error, "refuses io_uring"))
+		return 1;
+	if (io_engine_open(&e, IO_ENGINE_AUTO, DEPTH, error, sizeof(error)))
+		return 2;
+	r = strcmp(io_engine_name(e), "threads") != 0;
+	io_engine_close(e);
+	return r;
+}
+
+static void threads_where_io_uring_is_refused(void **state)
+{
+	static const unsigned int refusals[] = { EPERM, ENOSYS, ENOMEM, EACCES,
+						 EINVAL };
+
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		int r = in_child(open_where_refused, refusals[i]);
+
+		if (r == SKIPPED)
+			NOT_HERE("seccomp is refused");
+		assert_int_equal(r, 0);
+	}
+}
+
+static int open_as_nobody(unsigned int count)
+{
+	const struct rlimit memory = { 8 << 20, 8 << 20 };
+	struct io_engine *e[16];
+	char error[200];
+	int fd = scratch_file(0);
+	char b[512] = { 0 };
+
+	setrlimit(RLIMIT_MEMLOCK, &memory);
+	if (geteuid() == 0 && setuid(65534))
+		return SKIPPED;
+	for (unsigned int i = 0; i < count; i++) {
+		if (io_engine_open(&e[i], IO_ENGINE_URING, 1024, error,
+				   sizeof(error)))
+			return i ? 1 : SKIPPED;
+		if (run(e[i], IO_WRITE, fd, 0, b, sizeof(b)) != sizeof(b))
+			return 2;
+	}
+	while (count--)
+		io_engine_close(e[count]);
+	return 0;
+}
+
+/* Sixteen workers' rings within 8 MiB of lockable memory. */
+static void many_rings_fit_an_ordinary_user(void **state)
+{
+	int r = in_child(open_as_nobody, 16);
+
+	if (r == SKIPPED)
+		NOT_HERE("io_uring is refused to ordinary users");
+	assert_int_equal(r, 0);
+}
+
+static void a_depth_of_zero_is_refused(void **state)
+{
+	struct io_engine *e;
+	char error[200] = "";
+
+	assert_int_equal(io_engine_open(&e, IO_ENGINE_AUTO, 0, error,
+					sizeof(error)), -EINVAL);
+	assert_non_null(strstr(error, "depth of 0"));
 }
 
 #define ONCE(f, v) \
@@ -415,11 +556,15 @@ int main(void)
 		EACH(write_beyond_a_limit_fails),
 		EACH(what_exceeds_the_depth_waits_in_order),
 		EACH(hung_device_holds_up_nobody),
+		EACH(hung_syncs_hold_up_no_transfer),
 		EACH(a_word_from_another_thread_wakes),
 		EACH(nothing_to_reap_is_not_readable),
 		EACH(may_be_opened_by_another_thread),
 		EACH(may_be_polled_by_epoll),
 		EACH(closes_while_a_device_hangs),
+		cmocka_unit_test(threads_where_io_uring_is_refused),
+		cmocka_unit_test(many_rings_fit_an_ordinary_user),
+		cmocka_unit_test(a_depth_of_zero_is_refused),
 	};
 
 	return cmocka_run_group_tests_name("engine", tests, NULL, NULL);

@@ -37,13 +37,16 @@ static uint64_t time_of(struct bed *bed, struct backend *b,
 static void each_kind_has_its_own_delay(void **state)
 {
 	struct backend *b = delayed(40, 0, 80);
+	char data[512] = { 1 };
+	struct bed_op write;
 	struct bed bed;
 
 	bed_open(&bed, IO_ENGINE_THREADS);
 	assert_false(b->info.is_immediate);
-	assert_in_range(time_of(&bed, b, BACKEND_READ), 40, 79);
-	assert_in_range(time_of(&bed, b, BACKEND_FLUSH), 80, 10000);
-	assert_in_range(time_of(&bed, b, BACKEND_WRITE), 0, 39);
+	assert_true(time_of(&bed, b, BACKEND_READ) >= 40);
+	assert_true(time_of(&bed, b, BACKEND_FLUSH) >= 80);
+	bed_start(&bed, b, &write, BACKEND_WRITE, 0, 0, data, 512);
+	assert_true(write.has_ended && write.result == 0);
 	backend_close(b);
 	b = delayed(0, 0, 10);
 	assert_true(b->info.is_immediate);
@@ -54,7 +57,7 @@ static void each_kind_has_its_own_delay(void **state)
 /* They wait side by side. */
 static void delays_do_not_add_up(void **state)
 {
-	struct backend *b = delayed(50, 0, 0);
+	struct backend *b = delayed(200, 0, 0);
 	struct bed_op ops[64];
 	char data[64][512];
 	struct bed bed;
@@ -66,7 +69,7 @@ static void delays_do_not_add_up(void **state)
 	assert_int_equal(bed.under_way, 64);
 	for (int i = 0; i < 64; i++)
 		assert_int_equal(bed_wait(&bed, &ops[i]), 0);
-	assert_in_range((now_ns() - start) / NS_PER_MS, 50, 1500);
+	assert_in_range((now_ns() - start) / NS_PER_MS, 200, 6400);
 	backend_close(b);
 	bed_close(&bed);
 }

@@ -31,16 +31,16 @@ static void assert_refused(const char *text, const char *expected)
 static void ramdisk_with_a_size(void **state)
 {
 	parse("ramdisk:1G");
-	assert_int_equal(spec.kind, DEVICE_RAMDISK);
-	assert_int_equal(spec.size, 1 << 30);
-	assert_int_equal(spec.block_size, 0);
+	assert_int_equal(spec.backend.kind, BACKEND_MEMORY);
+	assert_int_equal(spec.backend.size, 1 << 30);
+	assert_int_equal(spec.backend.block_size, 0);
 	assert_int_equal(spec.nsid, 0);
-	assert_false(spec.has_uuid || spec.read_only || spec.direct);
-	assert_int_equal(spec.wrapper_count, 0);
+	assert_false(spec.has_uuid || spec.backend.read_only || spec.backend.direct);
+	assert_int_equal(spec.backend.wrapper_count, 0);
 	parse("null:1T?bs=4096");
-	assert_int_equal(spec.kind, DEVICE_NULL);
-	assert_int_equal(spec.size, 1ull << 40);
-	assert_int_equal(spec.block_size, 4096);
+	assert_int_equal(spec.backend.kind, BACKEND_NULL);
+	assert_int_equal(spec.backend.size, 1ull << 40);
+	assert_int_equal(spec.backend.block_size, 4096);
 }
 
 static void keys_of_a_device(void **state)
@@ -49,67 +49,71 @@ static void keys_of_a_device(void **state)
 					0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef };
 
 	parse("file:/srv/a b.img?bs=4k&nsid=7&uuid=" UUID "&ro&direct=yes");
-	assert_int_equal(spec.kind, DEVICE_FILE);
-	assert_string_equal(spec.path, "/srv/a b.img");
-	assert_int_equal(spec.block_size, 4096);
+	assert_int_equal(spec.backend.kind, BACKEND_FILE);
+	assert_string_equal(spec.backend.path, "/srv/a b.img");
+	assert_int_equal(spec.backend.block_size, 4096);
 	assert_int_equal(spec.nsid, 7);
-	assert_true(spec.has_uuid && spec.read_only && spec.direct);
+	assert_true(spec.has_uuid && spec.backend.read_only && spec.backend.direct);
 	assert_memory_equal(spec.uuid, uuid, sizeof(uuid));
 	parse("ramdisk:1M?ro=off");
-	assert_false(spec.read_only);
+	assert_false(spec.backend.read_only);
 }
 
 static void bare_paths(void **state)
 {
 	parse("/dev/sdb");
-	assert_int_equal(spec.kind, DEVICE_FILE);
-	assert_string_equal(spec.path, "/dev/sdb");
+	assert_int_equal(spec.backend.kind, BACKEND_FILE);
+	assert_string_equal(spec.backend.path, "/dev/sdb");
 	parse("disk.img?ro");
-	assert_string_equal(spec.path, "disk.img");
-	assert_true(spec.read_only);
+	assert_string_equal(spec.backend.path, "disk.img");
+	assert_true(spec.backend.read_only);
 	parse("./odd:name");
-	assert_string_equal(spec.path, "./odd:name");
+	assert_string_equal(spec.backend.path, "./odd:name");
 	parse("/dev/disk/by-path/pci-0000:00:1f.2-ata-1");
-	assert_string_equal(spec.path, "/dev/disk/by-path/pci-0000:00:1f.2-ata-1");
+	assert_string_equal(spec.backend.path, "/dev/disk/by-path/pci-0000:00:1f.2-ata-1");
 }
 
 static void last_question_mark_begins_the_keys(void **state)
 {
 	parse("what?.img?");
-	assert_string_equal(spec.path, "what?.img");
+	assert_string_equal(spec.backend.path, "what?.img");
 	parse("file:a?b=c?bs=512");
-	assert_string_equal(spec.path, "a?b=c");
-	assert_int_equal(spec.block_size, 512);
+	assert_string_equal(spec.backend.path, "a?b=c");
+	assert_int_equal(spec.backend.block_size, 512);
 }
 
 static void wrapper_delay(void **state)
 {
 	parse("delay:ms=100/ramdisk:64M");
-	assert_int_equal(spec.wrapper_count, 1);
-	assert_int_equal(spec.wrappers[0].kind, DEVICE_DELAY);
-	for (int verb = 0; verb < DEVICE_VERBS; verb++)
-		assert_int_equal(spec.wrappers[0].ms[verb], 100);
+	assert_int_equal(spec.backend.wrapper_count, 1);
+	assert_int_equal(spec.backend.wrappers[0].kind, BACKEND_DELAY);
+	for (int i = 0; i < BACKEND_OPCODES; i++)
+		assert_int_equal(spec.backend.wrappers[0].ms[i], 100);
 	parse("delay:read-ms=1&ms=9&write-ms=2/file:/x?ro");
-	assert_int_equal(spec.wrappers[0].ms[DEVICE_READ], 1);
-	assert_int_equal(spec.wrappers[0].ms[DEVICE_WRITE], 2);
-	assert_int_equal(spec.wrappers[0].ms[DEVICE_FLUSH], 9);
-	assert_string_equal(spec.path, "/x");
-	assert_true(spec.read_only);
+	assert_int_equal(spec.backend.wrappers[0].ms[BACKEND_READ], 1);
+	assert_int_equal(spec.backend.wrappers[0].ms[BACKEND_WRITE], 2);
+	assert_int_equal(spec.backend.wrappers[0].ms[BACKEND_FLUSH], 9);
+	assert_string_equal(spec.backend.path, "/x");
+	assert_true(spec.backend.read_only);
 }
 
 static void wrapper_error(void **state)
 {
 	parse("error:read=EIO&rate=0.1/file:/x");
-	assert_int_equal(spec.wrappers[0].kind, DEVICE_ERROR);
-	assert_int_equal(spec.wrappers[0].error[DEVICE_READ], EIO);
-	assert_int_equal(spec.wrappers[0].error[DEVICE_WRITE], 0);
-	assert_int_equal(spec.wrappers[0].rate, 100000);
+	assert_int_equal(spec.backend.wrappers[0].kind, BACKEND_ERROR);
+	assert_int_equal(spec.backend.wrappers[0].error[BACKEND_READ], EIO);
+	assert_int_equal(spec.backend.wrappers[0].error[BACKEND_WRITE], 0);
+	assert_int_equal(spec.backend.wrappers[0].rate, 100000);
 	parse("error:all=ENOSPC&read=EIO&after=3&count=2/ramdisk:1M");
-	assert_int_equal(spec.wrappers[0].error[DEVICE_READ], EIO);
-	assert_int_equal(spec.wrappers[0].error[DEVICE_FLUSH], ENOSPC);
-	assert_int_equal(spec.wrappers[0].rate, DEVICE_RATE_ALWAYS);
-	assert_int_equal(spec.wrappers[0].after, 3);
-	assert_int_equal(spec.wrappers[0].count, 2);
+	assert_int_equal(spec.backend.wrappers[0].error[BACKEND_READ], EIO);
+	assert_int_equal(spec.backend.wrappers[0].error[BACKEND_FLUSH], ENOSPC);
+	assert_int_equal(spec.backend.wrappers[0].rate, BACKEND_RATE_ALWAYS);
+	assert_int_equal(spec.backend.wrappers[0].after, 3);
+	assert_int_equal(spec.backend.wrappers[0].count, 2);
+	parse("error:write=EIO&offset=1M&length=4k&seed=7/ramdisk:2M");
+	assert_int_equal(spec.backend.wrappers[0].offset, 1 << 20);
+	assert_int_equal(spec.backend.wrappers[0].length, 4096);
+	assert_int_equal(spec.backend.wrappers[0].seed, 7);
 }
 
 static void rates(void **state)
@@ -124,7 +128,7 @@ static void rates(void **state)
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
 		snprintf(text, sizeof(text), "error:read=EIO&rate=%s/null:1M", good[i].text);
 		parse(text);
-		assert_int_equal(spec.wrappers[0].rate, good[i].rate);
+		assert_int_equal(spec.backend.wrappers[0].rate, good[i].rate);
 	}
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		snprintf(text, sizeof(text), "error:read=EIO&rate=%s/null:1M", bad[i]);
@@ -135,9 +139,9 @@ static void rates(void **state)
 static void wrappers_nest(void **state)
 {
 	parse("error:write=EIO/delay:ms=5/ramdisk:1M?nsid=2");
-	assert_int_equal(spec.wrapper_count, 2);
-	assert_int_equal(spec.wrappers[0].kind, DEVICE_ERROR);
-	assert_int_equal(spec.wrappers[1].kind, DEVICE_DELAY);
+	assert_int_equal(spec.backend.wrapper_count, 2);
+	assert_int_equal(spec.backend.wrappers[0].kind, BACKEND_ERROR);
+	assert_int_equal(spec.backend.wrappers[1].kind, BACKEND_DELAY);
 	assert_int_equal(spec.nsid, 2);
 	assert_refused("delay:ms=1/delay:ms=1/delay:ms=1/delay:ms=1/delay:ms=1/"
 		       "delay:ms=1/delay:ms=1/delay:ms=1/delay:ms=1/null:1M", "more than 8 wrappers");
@@ -158,6 +162,8 @@ static void one_sentence_for_a_wrong_key(void **state)
 	assert_refused("ramdisk:1M?bs=77", "bs=77 is not 512, 1024, 2048 or 4096");
 	assert_refused("ramdisk:1M?size=1", "'size' is not a key of ramdisk: there are bs, nsid, uuid, ro, direct");
 	assert_refused("ramdisk:1M?direct", "'direct' is not a key of ramdisk");
+	assert_refused("null:1M?direct", "'direct' is not a key of null");
+	assert_refused("x?y", "'y' is not a key of file: there are bs, nsid, uuid, ro, direct");
 	assert_refused("ramdisk:1M?ro&ro", "'ro' is given twice");
 	assert_refused("ramdisk:1M?bs", "'bs' needs a value: bs=...");
 	assert_refused("ramdisk:1M?nsid=0", "nsid=0 is not a number from 1 to 4294967294");

@@ -3,6 +3,8 @@
 
 #include "options.h"
 
+#include "backend/engine.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,7 +50,7 @@ static void defaults(void **state)
 	assert_null(o.ports_file);
 	assert_null(o.state_file);
 	assert_int_equal(o.c2h_success, C2H_SUCCESS_SPEC);
-	assert_int_equal(o.engine, ENGINE_AUTO);
+	assert_int_equal(o.engine, IO_ENGINE_AUTO);
 	assert_true(o.workers >= 1);
 	assert_int_equal(o.mdts, 1 << 20);
 	assert_int_equal(o.in_capsule_data, 16384);
@@ -84,7 +86,7 @@ static void long_names(void **state)
 	assert_int_equal(o.discovery_port, 8);
 	assert_int_equal(o.listen_count, 2);
 	assert_string_equal(o.listen[1], "::1");
-	assert_int_equal(o.engine, ENGINE_THREADS);
+	assert_int_equal(o.engine, IO_ENGINE_THREADS);
 	assert_int_equal(o.c2h_success, C2H_SUCCESS_ALWAYS);
 	assert_int_equal(o.workers, 3);
 	assert_int_equal(o.mdts, 128 << 10);

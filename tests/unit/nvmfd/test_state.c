@@ -108,6 +108,9 @@ static void a_wrong_file_is_refused(void **state)
 	assert_wrong("nqn=x\n", "line 1: it does not begin with \"nqn.\"; mend it or remove it");
 	assert_wrong("# a\nserial=123456789012345678901\n", "line 2: it is not a serial number");
 	assert_wrong("\x01\x02\n", "line 1: it is not key=value");
+	assert_int_equal(truncate(file, 10), 0);	/* NULs at the end */
+	assert_int_equal(load(&got), -EINVAL);
+	assert_non_null(strstr(sentence, "is not text"));
 }
 
 static void what_cant_be_written_is_a_warning(void **state)

@@ -38,14 +38,17 @@ void bytes_free(struct bytes *b)
 
 uint32_t crc32c_slow(const void *bytes, size_t n)
 {
+	static uint32_t table[256];
 	const uint8_t *p = bytes;
 	uint32_t crc = ~0u;
 
-	while (n--) {
-		crc ^= *p++;
+	for (uint32_t i = 0; !table[255] && i < 256; i++) {
+		table[i] = i;
 		for (int bit = 0; bit < 8; bit++)
-			crc = crc & 1 ? crc >> 1 ^ 0x82f63b78u : crc >> 1;
+			table[i] = table[i] & 1 ? table[i] >> 1 ^ 0x82f63b78u : table[i] >> 1;
 	}
+	while (n--)
+		crc = crc >> 8 ^ table[(crc ^ *p++) & 0xff];
 	return ~crc;
 }
 

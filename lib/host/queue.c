@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A queue: commands under way, their slots and deadlines, and its processing. */
+#include "host/internal.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Calls of the system that one processing call receives with at most. */
+#define RECEIVE_BUDGET 8
+
+uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* ---- memory for what is sent ------------------------------------------------------- */
+
+static void *take_memory(void *context, size_t size)
+{
+	struct nvmf_queue *q = context;
+
+	if (size == TCP_CHUNK_WANTED && q->spares)
+		return q->spare[--q->spares];
+	return malloc(size);
+}
+
+static void give_memory(void *context, void *memory, size_t size)
+{
+	struct nvmf_queue *q = context;
+
+	if (size == TCP_CHUNK_WANTED && q->spares < SPARE_CHUNKS)
+		q->spare[q->spares++] = memory;
+	else
+		free(memory);
+}
+
+/* ---- the end of a command ------------------------------------------------------------ */
+
+static struct nvmf_status status_of(uint16_t status)
+{
+	return (struct nvmf_status){ .type = status >> 8 & 7, .code = status & 0xff,
+				     .do_not_retry = status & NVME_DNR };
+}
+
+static void completed(struct capsule *c)
+{
+	struct slot *slot = container_of(c, struct slot, capsule);
+	struct nvmf_queue *q = container_of(c->queue, struct nvmf_queue, qpair.queue);
+	struct nvmf_completion completion = { .error = q->error };
+
+	if (!q->error) {
+		completion.status = status_of(c->status);
+		completion.dw0 = c->dw0;
+		completion.dw1 = c->dw1;
+	}
+	list_remove(&c->link);
+	list_prepend(&q->free, &c->link);
+	q->busy_count--;
+	q->ended++;
+	slot->done(slot->cookie, &completion);
+}
+
+static const struct capsule_host_ops host_ops = { .completed = completed };
+
+/* ---- life ------------------------------------------------------------------------------ */
+
+static void fill_free_list(struct nvmf_queue *q)
+{
+	list_init(&q->free);
+	list_init(&q->busy);
+	for (unsigned int i = 0; i < q->depth; i++) {
+		q->slots[i].capsule.sqe.cid = le16_of((uint16_t)i);
+		list_append(&q->free, &q->slots[i].capsule.link);
+	}
+}
+
+int queue_init(struct nvmf_queue *q, struct nvmf_ctrl *ctrl, uint16_t qid,
+	       unsigned int entries)
+{
+	*q = (struct nvmf_queue){ .ctrl = ctrl, .qid = qid, .error = -ENOTCONN,
+				  .depth = entries - 1, .qpair.net.fd = -1,
+				  .command_timeout_ms = ctrl->options.command_timeout_ms };
+	q->slots = calloc(q->depth, sizeof(*q->slots));
+	q->buffer.bytes = malloc(RECEIVE_BUFFER_SIZE);
+	q->buffer.size = RECEIVE_BUFFER_SIZE;
+	if (!q->slots || !q->buffer.bytes)
+		return queue_fail(q, -ENOMEM, "out of memory for a queue");
+	fill_free_list(q);
+	return 0;
+}
+
+int queue_start(struct nvmf_queue *q, int fd)
+{
+	struct tcp_memory memory = { take_memory, give_memory, q };
+
+	q->config = (struct tcp_config){
+		.allow_header_digest = q->ctrl->options.header_digest,
+		.allow_data_digest = q->ctrl->options.data_digest,
+		.maxh2cdata = UINT32_MAX };	/* of C2HData: any length */
+	net_stream_socket(&q->qpair.net, fd);
+	q->qpair.queue.host = &host_ops;
+	q->qpair.wants_write = q->qpair.has_shut = false;
+	q->error = 0;
+	q->is_open = true;
+	return tcp_host_init(&q->qpair.tcp, &q->qpair.queue, &q->config, &memory, NULL);
+}
+
+void queue_end(struct nvmf_queue *q, int error)
+{
+	if (!q->is_open)
+		return;
+	q->is_open = false;
+	q->error = error;
+	qpair_close(&q->qpair);
+	tcp_free(&q->qpair.tcp);
+}
+
+void queue_free(struct nvmf_queue *q)
+{
+	queue_end(q, -ECANCELED);
+	while (q->spares)
+		free(q->spare[--q->spares]);
+	free(q->slots);
+	free(q->buffer.bytes);
+	q->slots = NULL;
+	q->buffer.bytes = NULL;
+}
+
+/* ---- submitting -------------------------------------------------------------------------- */
+
+static struct slot *take_slot(struct nvmf_queue *q)
+{
+	struct list *link = list_pop(&q->free);
+
+	if (!link)
+		return NULL;
+	list_append(&q->busy, link);
+	q->busy_count++;
+	return container_of(link, struct slot, capsule.link);
+}
+
+static void give_slot(struct nvmf_queue *q, struct slot *slot)
+{
+	list_remove(&slot->capsule.link);
+	list_prepend(&q->free, &slot->capsule.link);
+	q->busy_count--;
+}
+
+static void fill_slot(struct nvmf_queue *q, struct slot *slot, const struct nvme_sqe *sqe,
+		      void *data, uint32_t length)
+{
+	struct capsule *c = &slot->capsule;
+	le16 cid = c->sqe.cid;
+
+	c->sqe = *sqe;
+	c->sqe.cid = cid;
+	c->data = data;
+	c->length = length;
+	slot->deadline = q->command_timeout_ms ? now_ms() + q->command_timeout_ms :
+						 UINT64_MAX;
+}
+
+int queue_submit_sqe(struct nvmf_queue *q, const struct nvme_sqe *sqe, void *data,
+		     uint32_t length, bool to_controller, nvmf_done *done, void *cookie)
+{
+	struct slot *slot;
+	int error;
+
+	if (!q->is_open)
+		return q->error;
+	slot = take_slot(q);
+	if (!slot)
+		return -EAGAIN;
+	fill_slot(q, slot, sqe, data, length);
+	slot->done = done;
+	slot->cookie = cookie;
+	error = tcp_host_submit(&q->qpair.tcp, &slot->capsule, to_controller);
+	if (error)
+		give_slot(q, slot);
+	return error == -EBUSY ? -EAGAIN : error;
+}
+
+static bool is_data_allowed(uint8_t opcode, uint32_t length)
+{
+	unsigned int direction = opcode & 3;
+
+	return direction != NVME_DATA_BOTH && (direction != NVME_DATA_NONE || !length);
+}
+
+int queue_build_sqe(struct nvmf_queue *q, const struct nvmf_command *command,
+		    uint32_t length, struct nvme_sqe *sqe)
+{
+	*sqe = (struct nvme_sqe){
+		.opcode = command->opcode, .flags = command->fuse & 3,
+		.nsid = le32_of(command->nsid),
+		.cdw2 = le32_of(command->cdw2), .cdw3 = le32_of(command->cdw3),
+		.cdw10 = le32_of(command->cdw10), .cdw11 = le32_of(command->cdw11),
+		.cdw12 = le32_of(command->cdw12), .cdw13 = le32_of(command->cdw13),
+		.cdw14 = le32_of(command->cdw14), .cdw15 = le32_of(command->cdw15),
+	};
+	if (is_data_allowed(command->opcode, length))
+		return 0;
+	return queue_fail(q, -EINVAL, "opcode %02xh takes no data this way", command->opcode);
+}
+
+int nvmf_queue_submit(struct nvmf_queue *q, const struct nvmf_command *command, void *data,
+		      uint32_t length, nvmf_done *done, void *cookie)
+{
+	struct nvme_sqe sqe;
+	int error = queue_build_sqe(q, command, length, &sqe);
+
+	if (error)
+		return error;
+	return queue_submit_sqe(q, &sqe, data, length,
+				(command->opcode & 3) == NVME_DATA_TO_CONTROLLER,
+				done, cookie);
+}
+
+/* ---- processing --------------------------------------------------------------------------- */
+
+static int end_with_reason(struct nvmf_queue *q)
+{
+	const char *reason = q->qpair.tcp.reason;
+
+	queue_fail(q, 0, "queue %u: %s", q->qid,
+		   reason ? reason : "the controller closed the connection");
+	queue_end(q, -EPIPE);
+	return -EPIPE;
+}
+
+/* The oldest command stands first, and all have the same time to live. */
+static uint64_t next_deadline(const struct nvmf_queue *q)
+{
+	if (list_is_empty(&q->busy))
+		return UINT64_MAX;
+	return container_of(q->busy.next, struct slot, capsule.link)->deadline;
+}
+
+static int check_deadlines(struct nvmf_queue *q)
+{
+	if (q->command_timeout_ms == 0 || next_deadline(q) > now_ms())
+		return 0;
+	queue_fail(q, 0, "queue %u: no answer within %u ms", q->qid,
+		   q->command_timeout_ms);
+	queue_end(q, -ETIMEDOUT);
+	return -ETIMEDOUT;
+}
+
+/* Sends and takes what there is. */
+static bool transfer(struct nvmf_queue *q)
+{
+	if (qpair_send(&q->qpair) == QPAIR_ENDED)
+		return false;
+	if (qpair_receive(&q->qpair, &q->buffer, RECEIVE_BUDGET) == QPAIR_ENDED)
+		return false;
+	if (qpair_send(&q->qpair) == QPAIR_ENDED)
+		return false;
+	return q->qpair.tcp.state < TCP_STATE_TERMINATING;
+}
+
+int nvmf_queue_process(struct nvmf_queue *q)
+{
+	unsigned int before = q->ended;
+	int error;
+
+	if (!q->is_open)
+		return q->error;
+	if (!q->qid)
+		keep_alive_check(q->ctrl, now_ms());
+	if (!transfer(q))
+		return end_with_reason(q);
+	error = check_deadlines(q);
+	return error ? error : (int)(q->ended - before);
+}
+
+static uint64_t next_event(const struct nvmf_queue *q)
+{
+	uint64_t deadline = next_deadline(q);
+
+	if (!q->qid && q->ctrl->keep_alive_due < deadline)
+		return q->ctrl->keep_alive_due;
+	return deadline;
+}
+
+int nvmf_queue_due(const struct nvmf_queue *q)
+{
+	uint64_t now = now_ms(), due = next_event(q);
+
+	if (!q->is_open || due == UINT64_MAX)
+		return -1;
+	if (due <= now)
+		return 0;
+	return due - now < INT32_MAX ? (int)(due - now) : INT32_MAX;
+}
+
+/* ---- what a queue tells --------------------------------------------------------------------- */
+
+int nvmf_queue_fd(const struct nvmf_queue *q)
+{
+	return q->is_open ? q->qpair.net.fd : -1;
+}
+
+short nvmf_queue_events(const struct nvmf_queue *q)
+{
+	return (short)(POLLIN | (tcp_has_output(&q->qpair.tcp) ? POLLOUT : 0));
+}
+
+unsigned int nvmf_queue_depth(const struct nvmf_queue *q)
+{
+	return q->depth;
+}
+
+unsigned int nvmf_queue_in_flight(const struct nvmf_queue *q)
+{
+	return q->busy_count;
+}

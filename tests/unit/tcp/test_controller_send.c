@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The send queue: packing, partial sends, growth, and want of memory. */
+#include "../unit.h"
+#include "rig.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void start(struct rig *rig)
+{
+	rig_open(rig);
+	rig_connect(rig, 0, 0, 1024, false);
+	assert_int_equal(rig->taken, 0);	/* nothing is kept while idle */
+}
+
+static void add(struct rig *rig, uint16_t cid, enum act act, uint32_t n)
+{
+	struct bytes b = { 0 };
+
+	rig_command(rig, &b, cid, act, n);
+	rig_give(rig, &b);
+}
+
+/* A batch of responses goes out as one piece. */
+static void responses_are_packed(void **state)
+{
+	struct rig rig = { 0 };
+	struct iovec vector[4];
+
+	start(&rig);
+	for (uint16_t i = 0; i < 500; i++)
+		add(&rig, i, ACT_ANSWER, 0);
+	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 4), 1);
+	assert_int_equal(vector[0].iov_len, 500 * 24);
+	for (uint16_t i = 0; i < 500; i++)
+		rig_see_response(&rig, i, 0);
+	rig_close(&rig);
+}
+
+static void small_reads_are_packed_and_large_ones_are_not(void **state)
+{
+	struct rig rig = { 0 };
+	struct iovec vector[8];
+
+	start(&rig);
+	add(&rig, 1, ACT_READ, 512);
+	add(&rig, 2, ACT_READ, 512);
+	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 8), 1);
+	assert_int_equal(rig.sents, rig.gets);
+	add(&rig, 3, ACT_READ, TCP_PACKED_MAX + 1);
+	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 8), 3);
+	assert_int_equal(vector[1].iov_len, TCP_PACKED_MAX + 1);
+	assert_int_equal(rig.sents, rig.gets - 1);
+	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 2), 2);
+	rig_close(&rig);
+}
+
+/* An owner is told when its last byte has left, and not before. */
+static void sent_follows_the_last_byte_of_the_data(void **state)
+{
+	struct rig rig = { 0 };
+
+	start(&rig);
+	add(&rig, 1, ACT_READ_REFERRED, 1000);
+	tcp_tx_done(&rig.conn, 24);
+	tcp_tx_done(&rig.conn, 999);
+	assert_int_equal(rig.sents, rig.gets - 1);
+	tcp_tx_done(&rig.conn, 1);
+	assert_int_equal(rig.sents, rig.gets);
+	assert_true(tcp_has_output(&rig.conn));
+	tcp_tx_done(&rig.conn, 24);
+	assert_false(tcp_has_output(&rig.conn));
+	assert_int_equal(rig.taken, 0);
+	rig_close(&rig);
+}
+
+/* The queue never empties: what is sent makes room for what comes. */
+static void a_queue_that_is_never_empty_stays_small(void **state)
+{
+	struct rig rig = { 0 };
+	size_t most = 0;
+
+	start(&rig);
+	for (uint32_t i = 0; i < 20000; i++) {
+		struct iovec vector;
+
+		add(&rig, (uint16_t)i, i % 3 ? ACT_READ_REFERRED : ACT_ANSWER, 100);
+		if (i < 20)
+			continue;
+		assert_int_equal(tcp_tx_vector(&rig.conn, &vector, 1), 1);
+		for (int j = 0; j < 3 && rig.conn.tx.bytes > 1000; j++) {
+			assert_int_equal(tcp_tx_vector(&rig.conn, &vector, 1), 1);
+			bytes_add(&rig.out, vector.iov_base, vector.iov_len);
+			tcp_tx_done(&rig.conn, vector.iov_len);
+		}
+		if (rig.taken > most)
+			most = rig.taken;
+		rig.trace.n = 0;
+	}
+	assert_true(rig.conn.tx.room <= 256);
+	assert_true(most <= 2 * TCP_CHUNK_WANTED);
+	rig_pump(&rig);
+	assert_int_equal(rig.taken, 0);
+	for (uint32_t i = 0; i < 20000; i++) {
+		if (i % 3)
+			assert_int_equal(rig_see(&rig, 0x07).n, 100);
+		rig_see_response(&rig, (uint16_t)i, 0);
+	}
+	rig_close(&rig);
+}
+
+/* ... and one that is not read at all holds each byte once. */
+static void a_queue_that_is_not_read(void **state)
+{
+	struct rig rig = { 0 };
+
+	start(&rig);
+	for (uint16_t i = 0; i < 3000; i++)
+		add(&rig, i, i & 1 ? ACT_READ : ACT_READ_REFERRED, 3000);
+	for (uint16_t i = 0; i < 3000; i++) {
+		struct seen s = rig_see(&rig, 0x07);
+
+		assert_int_equal(get16(s.header + 8), i);
+		for (uint32_t j = 0; j < 3000; j += 37)
+			assert_int_equal(s.data[j], rig_pattern(i, j));
+		rig_see_response(&rig, i, 0);
+	}
+	rig_close(&rig);
+}
+
+/* One byte at a time, across every boundary of items and chunks. */
+static void sent_byte_by_byte(void **state)
+{
+	struct rig rig = { .gulp = 1, .pieces = 1 };
+
+	start(&rig);
+	for (uint16_t i = 0; i < 60; i++)
+		add(&rig, i, i & 1 ? ACT_READ : ACT_READ_REFERRED, 1500);
+	for (uint16_t i = 0; i < 60; i++) {
+		assert_int_equal(rig_see(&rig, 0x07).n, 1500);
+		rig_see_response(&rig, i, 0);
+	}
+	assert_int_equal(rig.conn.counters.bytes_out, rig.out.n);
+	rig_close(&rig);
+}
+
+/* An end that starts a parked command adds to the queue that is being sent. */
+static void an_end_that_starts_another_command(void **state)
+{
+	struct rig rig = { .pieces = 3 };
+
+	start(&rig);
+	for (uint16_t i = 0; i < 200; i++)
+		add(&rig, (uint16_t)(1000 + i), ACT_READ_PARK, 800);
+	rig.starts_in_sent = true;
+	for (uint16_t i = 0; i < 40; i++)
+		add(&rig, i, ACT_READ_REFERRED, 800);
+	for (uint16_t i = 0; i < 240; i++) {
+		uint16_t cid = (uint16_t)(i < 40 ? i : 1000 + i - 40);
+
+		assert_int_equal(get16(rig_see(&rig, 0x07).header + 8), cid);
+		rig_see_response(&rig, cid, 0);
+	}
+	assert_int_equal(rig.sents, rig.gets);
+	rig_close(&rig);
+}
+
+/* ---- want of memory ------------------------------------------------------------------ */
+
+/* What conn.h asks for is enough to go on with. */
+static void the_least_memory_is_enough(void **state)
+{
+	struct rig rig = { 0 };
+
+	start(&rig);
+	rig.take_most = TCP_CHUNK_MIN + rig.config.in_capsule_max;
+	for (uint16_t i = 0; i < 300; i++) {
+		struct bytes b = { 0 };
+		uint8_t sqe[64], data[16384] = { 0 };
+
+		rig_sqe(sqe, i, ACT_WRITE, 0);
+		put_command(&b, &rig.dialect, sqe, data, sizeof(data));
+		rig_feed_placed(&rig, b.p, b.n);
+		bytes_free(&b);
+		rig_see_response(&rig, i, 0);
+		add(&rig, i, ACT_READ, 16384);
+		assert_int_equal(rig_see(&rig, 0x07).n, 16384);
+		rig_see_response(&rig, i, 0);
+	}
+	rig_close(&rig);
+}
+
+/* A reservation is a wish: without memory the sink brings its own. */
+static void a_reservation_that_fails_ends_nothing(void **state)
+{
+	struct rig rig = { 0 };
+
+	start(&rig);
+	rig.take_most = TCP_CHUNK_MIN;
+	add(&rig, 1, ACT_READ, 16000);
+	assert_int_equal(rig.conn.state, TCP_STATE_READY);
+	assert_int_equal(rig_see(&rig, 0x07).n, 16000);
+	rig_see_response(&rig, 1, 0);
+	rig_close(&rig);
+}
+
+/* Whichever of its requests fails: the connection ends, and the books balance. */
+static void each_request_for_memory_fails_in_turn(void **state)
+{
+	static const enum act acts[] = { ACT_ANSWER, ACT_READ, ACT_READ_REFERRED, ACT_WRITE,
+					 ACT_RESERVE_FAIL };
+	uint8_t data[6000] = { 0 };
+
+	for (unsigned int fail = 0; fail < 12; fail++)
+	for (int digests = 0; digests < 2; digests++)
+	for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++) {
+		struct rig rig = { .config = { .allow_header_digest = true,
+					       .allow_data_digest = true,
+					       .maxh2cdata = 4096 } };
+		struct bytes b = { 0 };
+		uint8_t sqe[64];
+
+		rig_open(&rig);
+		rig_connect(&rig, 31, digests ? 3 : 0, 64, false);
+		rig.takes_left = fail;
+		for (uint16_t n = 0; n < 20; n++)
+			rig_command(&rig, &b, n, acts[i], 15000);
+		rig_sqe(sqe, 20, ACT_WRITE, 0);
+		put_command(&b, &rig.dialect, sqe, data, sizeof(data));
+		put_h2c(&b, &rig.dialect, 0, 0, 0, data, 4096, true);
+		put_icreq(&b, 0, 0, 0, 0);
+		rig_feed_placed(&rig, b.p, b.n);
+		bytes_free(&b);
+		rig_pump(&rig);
+		assert_true(rig.conn.state >= TCP_STATE_TERMINATING);
+		assert_non_null(rig.conn.reason);
+		rig_close(&rig);
+	}
+}
+
+static void no_memory_for_the_handshake(void **state)
+{
+	struct rig rig = { 0 };
+	struct bytes b = { 0 };
+
+	rig_open(&rig);
+	rig.takes_left = 0;
+	put_icreq(&b, 0, 0, 0, 0);
+	rig_give(&rig, &b);
+	assert_int_equal(rig.conn.state, TCP_STATE_DEAD);
+	assert_false(tcp_has_output(&rig.conn));
+	rig_close(&rig);
+}
+
+static void no_memory_for_a_term(void **state)
+{
+	struct rig rig = { 0 };
+
+	start(&rig);
+	rig.takes_left = 0;
+	tcp_terminate(&rig.conn, TCP_FES_SEQUENCE, 0, "the test says so");
+	assert_int_equal(rig.conn.state, TCP_STATE_DEAD);
+	assert_non_null(rig.conn.reason);
+	rig_close(&rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(responses_are_packed),
+		cmocka_unit_test(small_reads_are_packed_and_large_ones_are_not),
+		cmocka_unit_test(sent_follows_the_last_byte_of_the_data),
+		cmocka_unit_test(a_queue_that_is_never_empty_stays_small),
+		cmocka_unit_test(a_queue_that_is_not_read),
+		cmocka_unit_test(sent_byte_by_byte),
+		cmocka_unit_test(an_end_that_starts_another_command),
+		cmocka_unit_test(the_least_memory_is_enough),
+		cmocka_unit_test(a_reservation_that_fails_ends_nothing),
+		cmocka_unit_test(each_request_for_memory_fails_in_turn),
+		cmocka_unit_test(no_memory_for_the_handshake),
+		cmocka_unit_test(no_memory_for_a_term),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
