@@ -455,7 +455,7 @@ class Queue(Connection):
         self.flow_control = cqe.sqhd != FLOW_CONTROL_OFF
         require(self.flow_control or asked_off,
                 'flow control off without being asked')
-        require(not self.flow_control or cqe.sqhd <= 1,
+        require(not self.flow_control or cqe.sqhd <= self.submitted,
                 'SQHD', cqe.sqhd, 'after Connect')
         self.size = fields['sqsize'] + 1
         self.submitted = self.fetched = cqe.sqhd if self.flow_control else 0

@@ -212,7 +212,7 @@ class Meanings(CommandLineCase):
         for args in (('--engine', 'threads'), ('--engine', 'uring'),
                      ('--workers', '1'), ('--workers', '3')):
             with self.subTest(args=args):
-                path = self.room.file('disk', 1 << 20)
+                path = self.room.file('disk', 1 << 20) + '?bs=512'
                 with self.serve(path, args=args) as target:
                     controller = self.controller(target)
                     queue, = controller.io_queues(1)

@@ -24,7 +24,7 @@ class Foreground(RoomCase):
                 self.assertIn(part, log)
 
     def test_runs_unprivileged_with_8_mib_of_lockable_memory(self):
-        path = self.room.file('disk', 4 << 20)
+        path = self.room.file('disk', 4 << 20) + '?bs=512'
         with self.serve(path, 'ramdisk:4M') as target:
             uids = target.status('Uid').split()
             if os.geteuid() == 0:
@@ -85,7 +85,7 @@ class Ends(RoomCase):
     def test_written_data_is_in_the_file(self):
         path = self.room.file('disk', 1 << 20)
         data = pattern(2048)
-        target = self.serve(path).start()
+        target = self.serve(path + '?bs=512').start()
         queue, = self.controller(target).io_queues(1)
         self.assertEqual(write_blocks(queue, 0, data).cqe.sc, 0)
         target.stop()

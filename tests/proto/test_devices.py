@@ -95,14 +95,14 @@ class Files(DevicesCase):
 
     def test_threads_engine(self):
         path = self.room.file('disk', 1 << 20)
-        with self.serve(path, args=('--engine', 'threads')) as target:
+        with self.serve(path + '?bs=512', args=('--engine', 'threads')) as target:
             queue = self.queue(target)
             self.assert_success(write_blocks(queue, 0, pattern(256)))
             self.assertEqual(read_blocks(queue, 0, 256).data, pattern(256))
 
     def test_large_transfers(self):
         path = self.room.file('disk', 4 << 20)
-        with self.serve(path) as target:
+        with self.serve(path + '?bs=512') as target:
             queue = self.queue(target)
             data = pattern(2048, seed=2)
             self.assert_success(write_blocks(queue, 2048, data))
@@ -121,7 +121,7 @@ class Files(DevicesCase):
         content = pattern(2048)
         path = self.room.file('disk', content=content)
         os.chmod(path, 0o444)
-        with self.serve(path + '?ro') as target:
+        with self.serve(path + '?ro&bs=512') as target:
             queue = self.queue(target)
             self.assertEqual(read_blocks(queue, 0, 16).data, content[:8192])
             command = write_blocks(queue, 0, bytes(512))

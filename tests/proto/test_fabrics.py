@@ -97,7 +97,8 @@ class AdminConnect(FabricsCase):
                 sqe = wire.connect()
                 cqe = self.queue().run(sqe, (data * 2)[:size],
                                        in_capsule=size > 0).cqe
-                self.assert_status(cqe, Sc.DATA_SGL_LENGTH, Sc.INVALID_FIELD)
+                self.assert_status(cqe, Sc.DATA_SGL_LENGTH, Sc.INVALID_FIELD,
+                                   Sc.SGL_TYPE)
 
     def test_reserved_attributes_do_no_harm(self):
         for cattr in (0, 1, 3, CATTR_INDIVIDUAL_DELETION):

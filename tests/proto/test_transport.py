@@ -60,8 +60,7 @@ class Handshake(TransportCase):
 
     def test_wrong_common_header_of_icreq_is_terminated(self):
         for field, value, fei in (('flags', HDGST, 1), ('hlen', 127, 2),
-                                  ('pdo', 128, 3), ('plen', 132, 4),
-                                  ('plen', 8, 4), ('plen', HUGE, 4)):
+                                  ('plen', 132, 4), ('plen', 8, 4), ('plen', HUGE, 4)):
             with self.subTest(field=field, value=value):
                 self.send_wrong(self.raw(), wire.icreq(wrong={field: value}),
                                 Fes.INVALID_HEADER_FIELD, fei)
@@ -218,13 +217,19 @@ class H2CData(TransportCase):
         pdu = self.send(length=self.length, data=bytes(512))
         self.assert_terminated(self.q, pdu, Fes.INVALID_HEADER_FIELD)
 
-    def test_last_before_the_end_is_a_sequence_error(self):
-        pdu = self.send(length=512)
-        self.assert_terminated(self.q, pdu, Fes.SEQUENCE_ERROR)
+    def assert_last_is_wrong(self, pdu):
+        """The flag is wrong, or the sequence: the specification is silent."""
+        term = self.q.expect_termination()
+        self.assertIn((term.fes, term.fei),
+                      ((Fes.INVALID_HEADER_FIELD, 1),
+                       (Fes.SEQUENCE_ERROR, term.fei)))
+        self.assertTrue(pdu.startswith(term.data))
 
-    def test_last_missing_at_the_end_is_a_sequence_error(self):
-        pdu = self.send(flags=0)
-        self.assert_terminated(self.q, pdu, Fes.SEQUENCE_ERROR)
+    def test_last_before_the_end_is_terminated(self):
+        self.assert_last_is_wrong(self.send(length=512))
+
+    def test_last_missing_at_the_end_is_terminated(self):
+        self.assert_last_is_wrong(self.send(flags=0))
 
     def test_the_tag_ends_with_its_command(self):
         self.q.answer_r2t(self.write)
@@ -345,13 +350,27 @@ class Capsules(TransportCase):
                                    Sc.INVALID_FIELD)
         self.assert_success(read_blocks(queue, 0, 1))
 
-    def test_in_capsule_offset_has_to_be_zero(self):
-        queue = self.io()
+    def in_capsule_at(self, queue, offset, data):
         sqe = wire.write(1, 0, 1)
-        sqe.sgl = wire.sgl(wire.SGL_IN_CAPSULE, 512, 4)
-        self.assert_status(queue.run(sqe, bytes(512), in_capsule=True),
-                           Sc.SGL_OFFSET, Sc.INVALID_FIELD)
+        sqe.sgl = wire.sgl(wire.SGL_IN_CAPSULE, 512, offset)
+        return queue.run(sqe, data, in_capsule=True)
+
+    def test_in_capsule_offset_beyond_the_capsule_fails_that_command(self):
+        queue = self.io()
+        for offset in (4, 512, 1 << 32, (1 << 64) - 512):
+            with self.subTest(offset=offset):
+                command = self.in_capsule_at(queue, offset, bytes(512))
+                self.assert_status(command, Sc.SGL_OFFSET, Sc.DATA_SGL_LENGTH)
         self.assert_success(read_blocks(queue, 0, 1))
+
+    def test_in_capsule_offset_is_refused_or_honoured(self):
+        queue = self.io()
+        data = pattern(2, seed=3)
+        command = self.in_capsule_at(queue, 512, data)
+        if command.cqe.sc == Sc.SUCCESS:
+            self.assertEqual(read_blocks(queue, 0, 1).data, data[512:])
+        else:
+            self.assert_status(command, Sc.SGL_OFFSET, Sc.DATA_SGL_LENGTH)
 
     def test_read_into_the_capsule_is_refused(self):
         queue = self.io()
