@@ -52,6 +52,7 @@ struct capsule {
 	/* The transport's own. */
 	struct {
 		struct capsule *next;	/* in its bucket of the in-flight table */
+		struct capsule *next_sent;	/* of those that are to be told */
 		uint32_t offset;	/* data moved so far */
 		uint32_t asked;		/* bytes of the open R2T still to come */
 		uint32_t unsent;	/* items in the send queue that refer to it */

@@ -190,7 +190,7 @@ struct pdu_verdict pdu_check_data(const struct tcp_data *pdu,
 	if (count != shape->data)
 		return bad_field(offsetof(struct tcp_data, length));
 	if (is_last != (count == length))
-		return bad_field(AT_FLAGS);
+		return pdu_terminate(TCP_FES_SEQUENCE, 0);
 	return pdu_ok;
 }
 

@@ -41,7 +41,8 @@ void tcp_set_queue(struct tcp_conn *conn, uint32_t entries, bool flow_off,
 	conn->entries = entries;
 	conn->is_flow_off = flow_off;
 	conn->rules.in_capsule_max = in_capsule_max;
-	conn->sqhd = (uint16_t)(conn->sqhd % entries);
+	/* The queue begins with its Connect command, now fetched. */
+	conn->sqhd = (uint16_t)(1 % entries);
 }
 
 /* ---- the end ------------------------------------------------------------------ */

@@ -109,6 +109,7 @@ struct tcp_conn {
 		uint32_t head, tail, room;
 		struct tcp_chunk *chunk;	/* being filled */
 		size_t bytes;			/* queued and not sent */
+		struct capsule *sent;		/* have left, and are to be told */
 	} tx;
 
 	/* Commands under way, by command identifier. */

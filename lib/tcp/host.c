@@ -243,6 +243,7 @@ static void abandon(struct tcp_conn *conn, struct capsule *c)
 
 static void close_role(struct tcp_conn *conn)
 {
+	conn->tx.sent = NULL;		/* each of them is in flight, too */
 	conn->rx.capsule = NULL;
 	conn->rx.data = NULL;
 	flight_each(conn, abandon);

@@ -158,6 +158,7 @@ static void consume(struct tcp_conn *conn, struct tcp_item *item, uint32_t lengt
 		give_chunk(conn, item->chunk);
 }
 
+/* Takes bytes off the queue; the owners of what has left wait in tx.sent. */
 static void leave(struct tcp_conn *conn, size_t length)
 {
 	while (length && conn->tx.head < conn->tx.tail) {
@@ -168,12 +169,27 @@ static void leave(struct tcp_conn *conn, size_t length)
 		length -= part;
 		consume(conn, item, part);
 		if (item->length)
-			return;
+			break;
 		conn->tx.head++;
-		if (owner) {
-			owner->tcp.unsent--;
-			conn->role->sent(conn, owner);
+		if (owner && !--owner->tcp.unsent) {
+			owner->tcp.next_sent = conn->tx.sent;
+			conn->tx.sent = owner;
 		}
+	}
+	if (!conn->tx.bytes) {
+		conn->tx.head = conn->tx.tail = 0;
+		retire_chunk(conn);
+	}
+}
+
+/* Only now, with the queue in order: whoever is told may send and close. */
+static void tell_owners(struct tcp_conn *conn)
+{
+	struct capsule *c;
+
+	while ((c = conn->tx.sent)) {
+		conn->tx.sent = c->tcp.next_sent;
+		conn->role->sent(conn, c);
 	}
 }
 
@@ -181,16 +197,13 @@ void tcp_tx_done(struct tcp_conn *conn, size_t length)
 {
 	conn->counters.bytes_out += length;
 	leave(conn, length);
-	if (!conn->tx.bytes) {
-		conn->tx.head = conn->tx.tail = 0;
-		retire_chunk(conn);
-	}
+	tell_owners(conn);
 }
 
 void tx_discard(struct tcp_conn *conn)
 {
 	leave(conn, conn->tx.bytes);
-	conn->tx.head = conn->tx.tail = 0;
+	tell_owners(conn);
 	retire_chunk(conn);
 }
 

@@ -207,7 +207,8 @@ void connect_ask(struct queue *q)
 					       le16_get(q->connect->data.cntlid));
 
 	if (!owner) {
-		queue_answer_connect(q, BAD_DATA(q->connect, cntlid, 0), q->connect->dw0);
+		q->connect->status = BAD_DATA(q->connect, cntlid, 0);
+		queue_answer_connect(q, q->connect->status, q->connect->dw0);
 		return;
 	}
 	q->is_asking = true;
@@ -246,6 +247,8 @@ static uint16_t check_form(const struct request *r)
 
 	if (le16_get(cmd->recfmt))
 		return NVME_CONNECT_FORMAT | NVME_DNR;
+	if (le32_get(r->capsule.sqe.sgl.length) != sizeof(struct nvmf_connect_data))
+		return NVME_DATA_SGL_LENGTH_INVALID | NVME_DNR;
 	if (r->capsule.sqe.sgl.type != NVME_SGL_IN_CAPSULE)
 		return NVME_SGL_TYPE_INVALID | NVME_DNR;
 	return request_check_from_host(r, sizeof(struct nvmf_connect_data));

@@ -158,6 +158,7 @@ static void drained(struct controller *c)
 	}
 	c->csts = 0;
 	c->granted = 0;
+	c->async_config = 0;
 	end_drain(c);
 }
 

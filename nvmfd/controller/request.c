@@ -80,8 +80,6 @@ uint16_t request_check_to_host(const struct request *r, uint32_t length)
 uint16_t request_check_from_host(const struct request *r, uint32_t length)
 {
 	const struct nvme_sqe *sqe = &r->capsule.sqe;
-	uint64_t offset = le64_get(sqe->sgl.address);
-	uint32_t have = r->capsule.in_capsule_length;
 
 	if (sqe->sgl.type != NVME_SGL_IN_CAPSULE)
 		return request_check_to_host(r, length);
@@ -89,29 +87,20 @@ uint16_t request_check_from_host(const struct request *r, uint32_t length)
 		return NVME_INVALID_FIELD | NVME_DNR;
 	if (le32_get(sqe->sgl.length) != length)
 		return NVME_DATA_SGL_LENGTH_INVALID | NVME_DNR;
-	if (offset > have)
+	/* ICDOFF is 0 and there is one descriptor, so the data begins at 0. */
+	if (le64_get(sqe->sgl.address))
 		return NVME_SGL_OFFSET_INVALID | NVME_DNR;
-	if (length > have - offset)
+	if (length != r->capsule.in_capsule_length)
 		return NVME_DATA_SGL_LENGTH_INVALID | NVME_DNR;
 	return NVME_SUCCESS;
 }
 
 const uint8_t *request_in_capsule(const struct request *r)
 {
-	const struct nvme_sgl *sgl = &r->capsule.sqe.sgl;
-
-	if (sgl->type != NVME_SGL_IN_CAPSULE)
-		return NULL;
-	return r->capsule.in_capsule + le64_get(sgl->address);
+	return r->capsule.sqe.sgl.type == NVME_SGL_IN_CAPSULE ? r->capsule.in_capsule : NULL;
 }
 
 /* ---- buffers -------------------------------------------------------------------------- */
-
-static void set_buffer(struct request *r, uint8_t *buffer, uint32_t length)
-{
-	r->buffer = r->capsule.data = buffer;
-	r->buffer_size = r->capsule.length = length;
-}
 
 /* The worker's settings make the pool large enough for any command. */
 static bool may_hold(const struct queue *q, uint32_t length)
@@ -131,7 +120,8 @@ static bool take_now(struct request *r, uint32_t length)
 	buffer = pool_take(q->station->worker->pool, length, POOL_ORDINARY);
 	if (!buffer)
 		return false;
-	set_buffer(r, buffer, length);
+	r->buffer = r->capsule.data = buffer;
+	r->buffer_size = r->capsule.length = length;
 	q->held += length;
 	return true;
 }
@@ -153,7 +143,8 @@ bool request_keep_in_capsule(struct request *r, const uint8_t *data, uint32_t le
 	if (!copy)
 		return false;
 	memcpy(copy, data, length);
-	set_buffer(r, copy, length);
+	r->buffer = r->capsule.data = copy;
+	r->buffer_size = length;
 	r->is_copy = true;
 	return true;
 }
