@@ -5,8 +5,8 @@
  *
  * Threads: an engine may be opened by any thread.  From its first submit,
  * flush or reap on it belongs to the worker that made that call, which makes
- * every further one, io_engine_close included; io_engine_post alone is for
- * everybody.
+ * every further one; io_engine_post is for everybody.  When the worker makes no
+ * more calls, any thread may close it.
  */
 #ifndef NVMFD_BACKEND_ENGINE_H
 #define NVMFD_BACKEND_ENGINE_H
