@@ -74,7 +74,8 @@ enum qpair_progress qpair_send(struct qpair *q)
 	struct iovec iov[SEND_PIECES];
 
 	q->wants_write = false;
-	while (tcp_has_output(&q->tcp)) {
+	/* What a dead connection has queued may end in the middle of a PDU. */
+	while (tcp_has_output(&q->tcp) && q->tcp.state != TCP_STATE_DEAD) {
 		unsigned int n = tcp_tx_vector(&q->tcp, iov, SEND_PIECES);
 		ssize_t sent = q->net.ops->send(&q->net, iov, (int)n);
 

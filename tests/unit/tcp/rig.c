@@ -327,6 +327,7 @@ void rig_close(struct rig *rig)
 	assert_int_equal(rig->gets, rig->sents);
 	assert_true(list_is_empty(&rig->live));
 	assert_int_equal(rig->conn.in_flight, 0);
+	assert_int_equal(rig->conn.receiving, 0);
 	assert_int_equal(rig->taken, 0);
 	bytes_free(&rig->trace);
 	bytes_free(&rig->out);
