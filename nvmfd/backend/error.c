@@ -37,11 +37,11 @@ static uint64_t scramble(uint64_t n)
 static bool is_in_range(const struct backend_wrapper *how,
 			const struct backend_op *op)
 {
-	if (!how->length || op->opcode == BACKEND_FLUSH)
+	if (op->opcode == BACKEND_FLUSH)
 		return true;
 	return op->offset < how->offset ?
 		how->offset - op->offset < op->length :
-		op->offset - how->offset < how->length;
+		!how->length || op->offset - how->offset < how->length;
 }
 
 static bool has_bad_luck(struct failing *f)

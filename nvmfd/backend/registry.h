@@ -26,7 +26,7 @@ struct backend_wrapper {
 	uint32_t rate;		/* of BACKEND_RATE_ALWAYS */
 	uint64_t after;		/* so many go well first */
 	uint64_t count;		/* at most so many fail; 0: no end */
-	/* Only reads and writes that touch these bytes; length 0: anywhere.
+	/* Only reads and writes that touch these bytes, length 0: to the end.
 	 * Others are not counted in `after`. */
 	uint64_t offset, length;
 	uint64_t seed;		/* of chance */

@@ -190,6 +190,10 @@ static void only_the_range_fails(void **state)
 	assert_int_equal(run(b, BACKEND_WRITE, 8192), -EIO);
 	assert_int_equal(run(b, BACKEND_WRITE, 8192 + 512), 0);
 	backend_close(b);
+	b = failing((struct backend_wrapper){ .error = { EIO }, .offset = 8192 });
+	assert_int_equal(run(b, BACKEND_READ, 8192 - 1024), 0);
+	assert_int_equal(run(b, BACKEND_READ, SIZE - 1024), -EIO);
+	backend_close(b);
 }
 
 static void a_rate_is_kept_and_can_be_repeated(void **state)
