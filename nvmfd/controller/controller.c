@@ -6,6 +6,7 @@
 
 static void drain_too_slow(struct timer *);
 static void association_unused(struct timer *);
+static void stayed_incomplete(struct timer *);
 static void end_admin(struct worker_message *);
 static void settle(struct controller *);
 
@@ -21,6 +22,7 @@ static void fill_in(struct controller *c, struct queue *admin, const struct conn
 	list_init(&c->link);
 	timer_init(&c->drain_deadline, drain_too_slow);
 	timer_init(&c->association, association_unused);
+	timer_init(&c->incomplete, stayed_incomplete);
 	c->end.run = end_admin;
 }
 
@@ -61,6 +63,7 @@ static void check_gone(struct controller *c)
 	keep_alive_stop(c);
 	timer_cancel(timers, &c->drain_deadline);
 	timer_cancel(timers, &c->association);
+	timer_cancel(timers, &c->incomplete);
 	registry_remove(&c->target->registry, c);
 	free(c->discovery_log);
 	free(c->queues);
@@ -128,6 +131,30 @@ static void association_unused(struct timer *t)
 		       "it was not enabled again in time");
 }
 
+/*
+ * The loss of an I/O queue ends the association, but not at once: Linux closes
+ * its I/O queues without a word and then writes CC on the admin queue, and waits
+ * a minute for the answer; others connect the lost queue again.
+ */
+static void stayed_incomplete(struct timer *t)
+{
+	controller_end(container_of(t, struct controller, incomplete),
+		       "an I/O queue was lost");
+}
+
+static void become_incomplete(struct controller *c)
+{
+	struct worker *w = c->station->worker;
+
+	if (!c->is_ending && !c->drain && !timer_is_armed(&c->incomplete))
+		timer_arm(&w->timers, &c->incomplete, w->now + INCOMPLETE_S * NS_PER_S);
+}
+
+void controller_complete(struct controller *c)
+{
+	timer_cancel(&c->station->worker->timers, &c->incomplete);
+}
+
 static void end_drain(struct controller *c)
 {
 	c->drain = DRAIN_NONE;
@@ -176,6 +203,7 @@ static void start_drain(struct controller *c, enum drain why)
 	struct worker *w = c->station->worker;
 
 	c->drain = why;
+	controller_complete(c);
 	timer_arm(&w->timers, &c->drain_deadline, w->now + DRAIN_DEADLINE_S * NS_PER_S);
 	event_abort_all(c, NVME_ABORTED_SQ_DELETION);
 	end_io_queues(c);
@@ -192,7 +220,7 @@ void controller_lost(struct worker_message *m)
 	c->queues[q->qid] = NULL;
 	c->queue_count--;
 	if (!is_expected)
-		controller_end(c, "an I/O queue was lost");
+		become_incomplete(c);
 	if (!c->queue_count && c->drain)
 		drained(c);
 	if (c->is_ending)

@@ -31,6 +31,7 @@
 #define ADMIN_ENTRIES_MIN 32		/* told in the discovery log as ASQSZ */
 #define CAP_TIMEOUT_S 30
 #define DRAIN_DEADLINE_S 20		/* shorter than CAP.TO */
+#define INCOMPLETE_S 10			/* without an I/O queue that was lost */
 #define DISCOVERY_IDLE_S 120		/* without a keep alive timer */
 
 struct queue;
@@ -115,6 +116,7 @@ struct controller {
 	uint32_t cc, csts;
 	enum drain drain;
 	struct timer drain_deadline, association, keep_alive;
+	struct timer incomplete;	/* an I/O queue was lost */
 	uint32_t kato;			/* ms; 0: off */
 	uint32_t async_config;
 	struct request *aers[AER_LIMIT];
@@ -207,6 +209,8 @@ void controller_lost_admin(struct controller *);
 void controller_end(struct controller *, const char *reason);
 
 void controller_write_cc(struct controller *, uint32_t cc);
+/* What made it incomplete is mended or does not matter any more. */
+void controller_complete(struct controller *);
 uint64_t controller_cap(const struct controller *);
 
 /* keep_alive.c */

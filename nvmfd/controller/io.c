@@ -144,6 +144,7 @@ static void submit_write(struct request *r)
 static void fetch(struct request *r)
 {
 	capsule_receive(&r->capsule);
+	connection_kick(&r->queue->connection);
 }
 
 static void write_in_capsule(struct request *r, const uint8_t *data)

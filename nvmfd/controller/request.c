@@ -5,7 +5,8 @@
 #include <stdlib.h>
 
 /* One connection may hold this part of the worker's buffers. */
-#define HELD_SHARE 4
+#define HELD_SHARE 16
+#define MODEST_MOST 65536u
 
 struct request *request_get(struct queue *q)
 {
@@ -102,22 +103,27 @@ const uint8_t *request_in_capsule(const struct request *r)
 
 /* ---- buffers -------------------------------------------------------------------------- */
 
-/* The worker's settings make the pool large enough for any command. */
+/*
+ * How much one connection may hold: a share of the pool, and never more than is
+ * left for the others.  A host that asks for much and takes or sends nothing
+ * then costs itself first.
+ */
 static bool may_hold(const struct queue *q, uint32_t length)
 {
-	size_t share = pool_size(q->station->worker->pool) / HELD_SHARE;
+	const struct pool *pool = q->station->worker->pool;
 
-	return !q->held || q->held + length <= share;
+	return !q->held || (q->held + length <= pool_size(pool) / HELD_SHARE &&
+			    q->held + length <= pool_free(pool));
 }
 
-static bool take_now(struct request *r, uint32_t length)
+static bool take_now(struct request *r, uint32_t length, enum pool_urgency urgency)
 {
 	struct queue *q = r->queue;
 	uint8_t *buffer;
 
 	if (!may_hold(q, length))
 		return false;
-	buffer = pool_take(q->station->worker->pool, length, POOL_ORDINARY);
+	buffer = pool_take(q->station->worker->pool, length, urgency);
 	if (!buffer)
 		return false;
 	r->buffer = r->capsule.data = buffer;
@@ -126,14 +132,23 @@ static bool take_now(struct request *r, uint32_t length)
 	return true;
 }
 
+/* Someone who holds nothing and asks for little need not queue up behind the
+ * great. */
+static bool is_modest(const struct queue *q, uint32_t length)
+{
+	return !q->held && length <= MODEST_MOST;
+}
+
 bool request_take_buffer(struct request *r, uint32_t length)
 {
 	struct queue *q = r->queue;
 
-	/* Nobody overtakes those who wait. */
-	if (!list_is_empty(&q->parked) || pool_is_contended(q->station->worker->pool))
+	if (!list_is_empty(&q->parked))
 		return false;
-	return take_now(r, length);
+	if (is_modest(q, length))
+		return take_now(r, length, POOL_MODEST);
+	return !pool_is_contended(q->station->worker->pool) &&
+	       take_now(r, length, POOL_ORDINARY);
 }
 
 bool request_keep_in_capsule(struct request *r, const uint8_t *data, uint32_t length)
@@ -159,7 +174,7 @@ static enum pool_answer serve(struct pool_waiter *w)
 	r = list_entry(q->parked.next, struct request, capsule.link);
 	if (!may_hold(q, r->capsule.length))
 		return POOL_NO_MORE;	/* when it gives one back it waits again */
-	if (!take_now(r, r->capsule.length))
+	if (!take_now(r, r->capsule.length, POOL_ORDINARY))
 		return POOL_LATER;
 	list_remove(&r->capsule.link);
 	request_resume(r);

@@ -29,22 +29,40 @@ static bool is_waiting_for_peer(const struct connection *c)
 
 static void set_deadline(struct connection *c, unsigned int seconds)
 {
-	c->progress = bytes_moved(c);
 	timer_arm(&c->worker->timers, &c->deadline, c->worker->now + seconds * NS_PER_S);
+}
+
+static void note_progress(struct connection *c)
+{
+	c->progress = bytes_moved(c);
+	c->progress_at = c->worker->now;
+}
+
+static bool is_stalled(const struct connection *c)
+{
+	unsigned int patience = c->is_closing ? TERMINATE_S :
+		pool_is_contended(c->worker->pool) ? CONNECTION_STALL_CONTENDED_S :
+						     CONNECTION_STALL_S;
+
+	return c->worker->now - c->progress_at >= patience * NS_PER_S;
 }
 
 static void deadline_passed(struct timer *t)
 {
 	struct connection *c = container_of(t, struct connection, deadline);
 
-	if (!c->is_established)
+	if (!c->is_established) {
 		connection_end(c, "the handshake took too long");
-	else if (!is_waiting_for_peer(c))
 		return;
-	else if (bytes_moved(c) == c->progress)
+	}
+	if (!is_waiting_for_peer(c))
+		return;
+	if (bytes_moved(c) != c->progress)
+		note_progress(c);
+	if (is_stalled(c))
 		connection_end(c, "the peer does not move");
 	else
-		set_deadline(c, CONNECTION_STALL_S);
+		set_deadline(c, CONNECTION_STALL_CONTENDED_S);
 }
 
 /* Keeps a deadline while one is needed. */
@@ -53,10 +71,12 @@ static void watch_peer(struct connection *c)
 	if (c->qpair.tcp.state == TCP_STATE_TERMINATING && !c->is_closing) {
 		c->is_closing = true;
 		c->is_established = true;
+		note_progress(c);
 		set_deadline(c, TERMINATE_S);
 	} else if (c->is_established && !timer_is_armed(&c->deadline) &&
 		   is_waiting_for_peer(c)) {
-		set_deadline(c, CONNECTION_STALL_S);
+		note_progress(c);
+		set_deadline(c, CONNECTION_STALL_CONTENDED_S);
 	}
 }
 

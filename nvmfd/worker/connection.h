@@ -10,7 +10,9 @@
 
 #include "worker/worker.h"
 
-/* A peer that owes us something and does not move for so long is given up. */
+/* A peer that owes us something and does not move for so long is given up; the
+ * first while others wait for the memory that it may hold. */
+#define CONNECTION_STALL_CONTENDED_S 5
 #define CONNECTION_STALL_S 30
 
 struct connection;
@@ -37,7 +39,8 @@ struct connection {
 	struct worker_message move;
 	struct worker *target;		/* on the way to it */
 	struct timer deadline;
-	uint64_t progress;		/* bytes moved when the deadline was set */
+	uint64_t progress;		/* bytes moved when it last did */
+	uint64_t progress_at;		/* ns */
 	bool is_established;		/* the handshake is over */
 	bool is_closing;		/* a TermReq was sent */
 	bool has_ended;

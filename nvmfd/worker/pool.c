@@ -98,14 +98,25 @@ void pool_close(struct pool *p)
 	free(p);
 }
 
+static size_t usable(const struct pool *p, enum pool_urgency urgency)
+{
+	switch (urgency) {
+	case POOL_URGENT:
+		return p->size;
+	case POOL_MODEST:
+		return p->size - p->kept_back / 2;
+	default:
+		return p->size - p->kept_back;
+	}
+}
+
 void *pool_take(struct pool *p, size_t size, enum pool_urgency urgency)
 {
 	unsigned int order = order_of(size), from = order;
 	size_t block = (size_t)POOL_SMALLEST << order;
 	uint32_t page;
 
-	if (order > p->top || p->used + block > p->size -
-	    (urgency == POOL_URGENT ? 0 : p->kept_back))
+	if (order > p->top || p->used + block > usable(p, urgency))
 		return NULL;
 	while (from <= p->top && p->free[from] == NONE)
 		from++;
@@ -183,4 +194,11 @@ size_t pool_used(const struct pool *p)
 size_t pool_size(const struct pool *p)
 {
 	return p->size;
+}
+
+size_t pool_free(const struct pool *p)
+{
+	size_t most = usable(p, POOL_ORDINARY);
+
+	return p->used < most ? most - p->used : 0;
 }

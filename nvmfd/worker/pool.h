@@ -20,7 +20,11 @@
 
 #define POOL_SMALLEST 4096u
 
-enum pool_urgency { POOL_ORDINARY, POOL_URGENT };
+enum pool_urgency {
+	POOL_ORDINARY,
+	POOL_MODEST,		/* may use half of what is kept back */
+	POOL_URGENT,
+};
 
 /* Someone with commands that wait for buffers. */
 struct pool_waiter {
@@ -51,5 +55,7 @@ void pool_serve(struct pool *);
 bool pool_owns(const struct pool *, const void *buffer);
 size_t pool_used(const struct pool *);
 size_t pool_size(const struct pool *);
+/* What ordinary users may still take, bytes. */
+size_t pool_free(const struct pool *);
 
 #endif
