@@ -63,7 +63,7 @@ enum qpair_progress qpair_receive(struct qpair *q, const struct qpair_buffer *bu
 			return QPAIR_IDLE;
 		if (got <= 0)
 			return end(q, got ? "the connection broke" : NULL);
-		if ((size_t)got < wanted)
+		if ((size_t)got < wanted && !q->sees_end)
 			return QPAIR_IDLE;
 	}
 	return QPAIR_MORE;

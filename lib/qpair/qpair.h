@@ -18,6 +18,10 @@ struct qpair {
 	struct net_stream net;
 	bool wants_write;		/* the socket took less than there was */
 	bool has_shut;			/* our side is ended, after a TermReq */
+	/* The poller's: the peer has ended its side (EPOLLRDHUP).  Without it a
+	 * short receive ends the turn, and an edge-triggered poller would never
+	 * be told of an end that came together with the last bytes. */
+	bool sees_end;
 };
 
 /* A place that received bytes pass through; shared by many queue pairs. */

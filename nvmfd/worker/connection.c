@@ -149,6 +149,8 @@ static void ready(struct worker_source *s, uint32_t events)
 
 	if (c->has_ended || c->target)
 		return;		/* an event of the same turn that came too late */
+	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+		c->qpair.sees_end = true;
 	if (events & EPOLLOUT && c->qpair.wants_write) {
 		c->qpair.wants_write = false;
 		/* Input may have been left lying because of a backlog. */

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Row "transport": handshake, capsules, data PDUs, digests, terminations."""
+import os
+import signal
+import socket
 import time
 import unittest
 
@@ -592,6 +595,22 @@ class SuccessAlways(TransportCase):
         queue = self.io(sqsize=1)
         flags = [read_blocks(queue, 0, 1).by_success_flag for _ in range(8)]
         self.assertIn(False, flags)
+
+
+class Ends(TransportCase):
+
+    def test_an_end_that_comes_with_the_last_bytes(self):
+        """Both wait for the daemon, which is told of them by one event."""
+        for last in (b'', b'\x04\x00\x48', wire.build_pdu(Pdu.CMD, bytes(64))):
+            for _ in range(5):
+                queue = self.controller().admin
+                os.kill(self.target.pid, signal.SIGSTOP)
+                try:
+                    queue.send_raw(last)
+                    queue.socket.shutdown(socket.SHUT_WR)
+                finally:
+                    os.kill(self.target.pid, signal.SIGCONT)
+                self.assertLess(self.assert_ends(queue), 2)
 
 
 class Deadlines(TransportCase):

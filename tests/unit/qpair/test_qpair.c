@@ -392,6 +392,33 @@ static void the_peer_closes(void **state)
 	close_bed(bed);
 }
 
+/* The last bytes and the end come together, and only one event tells. */
+static void an_end_behind_the_last_bytes(void **state)
+{
+	struct bed *bed = connected();
+
+	add_command(&bed->pipe.in, 3, 1);
+	bed->pipe.receive_error = 0;
+	assert_int_equal(receive(bed, 16), QPAIR_IDLE);
+	assert_int_equal(bed->pipe.receives, 1);
+	add_command(&bed->pipe.in, 3, 2);
+	bed->qpair.sees_end = true;
+	assert_int_equal(receive(bed, 16), QPAIR_ENDED);
+	assert_int_equal(bed->pipe.receives, 3);
+	assert_int_equal(bed->gets, 3);
+	assert_null(bed->qpair.tcp.reason);
+	close_bed(bed);
+
+	/* With a small budget the caller is asked to come again. */
+	bed = connected();
+	add_command(&bed->pipe.in, 3, 1);
+	bed->pipe.receive_error = 0;
+	bed->qpair.sees_end = true;
+	assert_int_equal(receive(bed, 1), QPAIR_MORE);
+	assert_int_equal(receive(bed, 1), QPAIR_ENDED);
+	close_bed(bed);
+}
+
 static void the_stream_breaks(void **state)
 {
 	struct bed *bed = connected();
@@ -589,6 +616,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_read_while_held),
 		cmocka_unit_test(what_the_socket_does_not_take_waits),
 		cmocka_unit_test(the_peer_closes),
+		cmocka_unit_test(an_end_behind_the_last_bytes),
 		cmocka_unit_test(the_stream_breaks),
 		cmocka_unit_test(a_term_is_sent_before_the_shutdown),
 		cmocka_unit_test(a_dead_connection_sends_nothing),
