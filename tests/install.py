@@ -47,7 +47,7 @@ def check_headers(tap, root, work):
         wrong = []
         for header in headers:
             source = work / 'alone.c'
-            source.write_text(f'#include <nvmf/{header.name}>\n')
+            source.write_text(f'#include <nvmf/{header.name}>\nint alone;\n')
             wrong += complaint(run(*compiler, '-Wall', '-Wextra', '-Werror', '-fsyntax-only',
                                    '-I', root / 'include', source))
         tap.case(f'each header compiles alone as {language}', wrong if headers else ['no header'])
