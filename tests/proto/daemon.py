@@ -170,7 +170,7 @@ class Daemon:
     def print_log(self):
         if not self.log_path.exists():
             return
-        for line in self.log().splitlines()[-60:]:
+        for line in self.log().splitlines()[-200:]:
             print('# nvmfd:', line, file=sys.stderr)
 
     def status(self, field):
@@ -180,6 +180,10 @@ class Daemon:
     def resident(self):
         """Resident memory in bytes."""
         return int(self.status('VmRSS').split()[0]) * 1024
+
+    def descriptors(self):
+        """How many descriptors it has open."""
+        return len(os.listdir(f'/proc/{self.pid}/fd'))
 
     def __enter__(self):
         return self.start()

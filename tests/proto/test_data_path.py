@@ -12,7 +12,7 @@ import unittest
 import daemon
 import wire
 from case import FreshTargetCase, TargetCase, pattern, read_blocks, write_blocks
-from nvmetcp import Controller
+from nvmetcp import CC_ENABLE, Controller
 from wire import Admin, Sqe
 
 MIB = 1 << 20
@@ -205,6 +205,110 @@ class BoundedMemory(FreshTargetCase):
             self.assertEqual(read_blocks(other, 0, 8).cqe.sc, 0)
             self.assertEqual(write_blocks(other, 0, bytes(65536)).cqe.sc, 0)
         self.assert_bounded()
+
+
+def lose(controller, queues):
+    """The host's sockets just end, in an order that it likes."""
+    for queue in random.sample([controller.admin, *queues], len(queues) + 1):
+        queue.close()
+
+
+def abort(controller, queues):
+    """The host's machine dies: RST on every connection."""
+    for queue in (controller.admin, *queues):
+        queue.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                struct.pack('ii', 1, 0))
+        queue.close()
+
+
+def reset(controller, queues):
+    controller.disable()
+
+
+def shut_down(controller, queues):
+    controller.admin.property_set(wire.Prop.CC, CC_ENABLE | 1 << 14)
+    controller.wait_csts(0xC, 0x8)
+
+
+def disconnect(controller, queues):
+    """What waits for an R2T to be answered cannot end: no Disconnect then."""
+    for queue in queues:
+        queue.hold_r2t = False
+        queue.run(wire.disconnect())
+
+
+def terminate(controller, queues):
+    for queue in (*queues, controller.admin):
+        queue.send_term()
+
+
+class ComingAndGoing(unittest.TestCase):
+    """Hosts that leave in every way with commands in flight everywhere."""
+
+    SECONDS, THREADS, COMMANDS = 4, 4, 24
+    WAYS = (lose, abort, reset, shut_down, disconnect, terminate)
+
+    def setUp(self):
+        room = daemon.Room()
+        self.addCleanup(room.remove)
+        path = room.file('disk', 4 * MIB)
+        self.target = daemon.Daemon(
+            'ramdisk:4M', path + '?bs=512', 'delay:ms=20/ramdisk:4M',
+            room=room, args=('--workers', '3')).start()
+        self.addCleanup(self.target.stop)
+        self.troubles = []
+
+    def test_leaves_nothing_behind(self):
+        with Controller(self.target.io, self.target.nqn) as staying:
+            queue, = staying.io_queues(1)
+            before = self.target.descriptors()
+            threads = [threading.Thread(target=self.visits)
+                       for _ in range(self.THREADS)]
+            for thread in threads:
+                thread.start()
+            while any(thread.is_alive() for thread in threads):
+                data = stamp(4096)
+                self.assertEqual(write_blocks(queue, 0, data).cqe.sc, 0)
+                self.assertEqual(read_blocks(queue, 0, 8).cqe.sc, 0)
+            self.assertEqual(self.troubles[:4], [])
+            self.await_descriptors(before)
+
+    def await_descriptors(self, count):
+        until = time.monotonic() + 5
+        while self.target.descriptors() > count:
+            self.assertLess(time.monotonic(), until, 'descriptors left open')
+            time.sleep(0.05)
+
+    def visits(self):
+        until = time.monotonic() + self.SECONDS
+        while time.monotonic() < until:
+            way = random.choice(self.WAYS)
+            try:
+                self.visit(way)
+            except (AssertionError, OSError) as error:
+                self.troubles.append(f'{way.__name__}: {error!r}')
+
+    def visit(self, way):
+        with Controller(self.target.io, self.target.nqn) as controller:
+            queues = controller.io_queues(2)
+            for queue in queues:
+                queue.hold_r2t = random.random() < 0.5
+                pairs = [self.any_command(queue)
+                         for _ in range(self.COMMANDS)]
+                queue.send_raw(b''.join(pdu for _, pdu in pairs))
+                for command, _ in pairs[:random.randrange(3)]:
+                    while not command.done and not command.r2ts:
+                        queue.step()
+            way(controller, queues)
+
+    def any_command(self, queue):
+        nsid, blocks = random.randrange(1, 4), random.choice((1, 8, 64, 300))
+        slba = random.randrange(8192 - blocks)
+        if random.random() < 0.5:
+            return queue.capsule(wire.read(nsid, slba, blocks),
+                                 length=blocks * 512)
+        return queue.capsule(wire.write(nsid, slba, blocks),
+                             bytes(blocks * 512))
 
 
 class Batches(TargetCase):
