@@ -164,10 +164,11 @@ static unsigned int uring_reap(struct io_engine *e)
 	struct uring *u = uring_of(e);
 	unsigned int answered = 0, rounds = REAP_ROUNDS;
 
-	while (rounds-- && reap_batch(u, &answered))
-		;
-	/* Those that are left woke us already and will not do so again. */
-	if (io_uring_cq_ready(&u->ring))
+	while (rounds && reap_batch(u, &answered))
+		rounds--;
+	/* Those that may be left, in the ring or in the kernel's overflow list,
+	 * woke us already and will not do so again. */
+	if (!rounds)
 		io_engine_wake(e);
 	/* Repeats, and requests whose turn has come. */
 	if (io_uring_sq_ready(&u->ring) || !list_is_empty(&u->unsent))

@@ -41,6 +41,8 @@ int fdatasync(int fd)
 	return (int)syscall(SYS_fdatasync, fd);
 }
 
+enum variant { DEFERRED, COOPERATIVE, PLAIN, THREADS };
+
 struct call {
 	struct io_request r;
 	int result;
@@ -81,8 +83,6 @@ static int run(struct io_engine *e, enum io_opcode opcode, int fd,
 		turn(e);
 	return c.result;
 }
-
-enum variant { DEFERRED, COOPERATIVE, PLAIN, THREADS };
 
 static int setup(void **state)
 {
@@ -241,6 +241,42 @@ static void what_exceeds_the_depth_waits_in_order(void **state)
 	free(c);
 	free(b);
 	close(fd);
+}
+
+/* Far more at once than the rings have room for. */
+static int flood(unsigned int variant)
+{
+	enum { COUNT = 8000, FILES = 3 };
+	struct call *c = calloc(FILES * COUNT, sizeof(*c));
+	char error[200], b[512] = { 0 };
+	struct io_engine *e;
+	int fd[FILES], wrong = 0;
+
+	if (engine_open_uring(&e, 4096, variant, error, sizeof(error)))
+		return 77;
+	for (int f = 0; f < FILES; f++)
+		fd[f] = scratch_file(0);
+	for (int i = 0; i < FILES * COUNT; i++)
+		submit(e, &c[i], IO_WRITE, fd[i % FILES], 0, b, sizeof(b));
+	drain_to(e, 0);
+	for (int i = 0; i < FILES * COUNT; i++)
+		wrong += c[i].result != sizeof(b);
+	for (int f = 0; f < FILES; f++)
+		close(fd[f]);
+	io_engine_close(e);
+	free(c);
+	return wrong;
+}
+
+static void a_flood_is_answered(void **state)
+{
+	for (unsigned int v = DEFERRED; v <= PLAIN; v++) {
+		int r = flood(v);
+
+		if (r == 77)
+			NOT_HERE("io_uring is refused");
+		assert_int_equal(r, 0);
+	}
 }
 
 /* Three devices hang, each with more requests than may be under way at once.
@@ -530,6 +566,42 @@ static void many_rings_fit_an_ordinary_user(void **state)
 	assert_int_equal(r, 0);
 }
 
+/* No thread beside the first is to be had. */
+static int run_on_one_thread(unsigned int count)
+{
+	const struct rlimit none = { 0, 0 };
+	struct call *c = calloc(count, sizeof(*c));
+	int fd = scratch_file(0);
+	char error[200], b[512] = { 0 };
+	struct io_engine *e;
+	unsigned int wrong = 0;
+
+	if (geteuid() == 0 && setuid(65534))
+		return SKIPPED;
+	if (engine_open_threads(&e, DEPTH, error, sizeof(error)))
+		return 1;
+	setrlimit(RLIMIT_NPROC, &none);
+	for (unsigned int i = 0; i < count; i++)
+		submit(e, &c[i], IO_WRITE, fd, 0, b, sizeof(b));
+	drain_to(e, 0);
+	for (unsigned int i = 0; i < count; i++)
+		wrong += c[i].result != sizeof(b);
+	io_engine_close(e);
+	if (!engine_open_threads(&e, DEPTH, error, sizeof(error)))
+		return 2;
+	free(c);
+	return wrong || !strstr(error, "no threads for I/O");
+}
+
+static void one_thread_is_enough(void **state)
+{
+	int r = in_child(run_on_one_thread, 200);
+
+	if (r == SKIPPED)
+		NOT_HERE("the user can't be changed");
+	assert_int_equal(r, 0);
+}
+
 static void a_depth_of_zero_is_refused(void **state)
 {
 	struct io_engine *e;
@@ -562,6 +634,8 @@ int main(void)
 		EACH(may_be_opened_by_another_thread),
 		EACH(may_be_polled_by_epoll),
 		EACH(closes_while_a_device_hangs),
+		cmocka_unit_test(a_flood_is_answered),
+		cmocka_unit_test(one_thread_is_enough),
 		cmocka_unit_test(threads_where_io_uring_is_refused),
 		cmocka_unit_test(many_rings_fit_an_ordinary_user),
 		cmocka_unit_test(a_depth_of_zero_is_refused),
