@@ -19,6 +19,7 @@ static const struct command commands[] = {
 	{ "write", "Copies a file to logical blocks; the whole file where no count is given.",
 	  IO | GROUP_QUEUES | GROUP_COPY, run_write },
 	{ "flush", "Makes what was written durable.", IO | GROUP_QUEUES, run_flush },
+	{ "perf", "Measures I/Os a second, throughput and latency.", IO | GROUP_PERF, run_perf },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

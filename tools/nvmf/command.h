@@ -14,6 +14,7 @@ int run_smart_log(const struct settings *);
 int run_read(const struct settings *);
 int run_write(const struct settings *);
 int run_flush(const struct settings *);
+int run_perf(const struct settings *);
 
 /* NULL: there is no such command. */
 const struct command *command_find(const char *name);

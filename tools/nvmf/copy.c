@@ -215,7 +215,7 @@ static int start(struct copy *c)
 	if (!p->blocks)
 		return 0;
 	if (c->next + p->blocks > c->ns.blocks)
-		return fail("namespace %u ends at block %llu, before the data does", c->ns.nsid,
+		return fail("namespace %u has %llu blocks: the data does not fit", c->ns.nsid,
 			    (unsigned long long)c->ns.blocks);
 	if (submit(c, p))
 		return -1;
@@ -292,16 +292,17 @@ static int plan(struct copy *c)
 		return fail("--data-size: %llu is no multiple of the block size %u",
 			    (unsigned long long)s->data_size, c->ns.block_size);
 	if (c->next >= c->ns.blocks)
-		return fail("namespace %u ends at block %llu", c->ns.nsid,
-			    (unsigned long long)c->ns.blocks);
+		return fail("namespace %u has %llu blocks: there is no block %llu", c->ns.nsid,
+			    (unsigned long long)c->ns.blocks, (unsigned long long)c->next);
 	c->left = c->is_write ? UINT64_MAX : c->ns.blocks - c->next;
 	if (s->block_count != UINT64_MAX)
 		c->left = s->block_count;
 	if (s->data_size != UINT64_MAX)
 		c->left = s->data_size / c->ns.block_size;
 	if (c->left != UINT64_MAX && c->left > c->ns.blocks - c->next)
-		return fail("namespace %u ends at block %llu, before that", c->ns.nsid,
-			    (unsigned long long)c->ns.blocks);
+		return fail("namespace %u has %llu blocks: %llu from block %llu on are too many",
+			    c->ns.nsid, (unsigned long long)c->ns.blocks,
+			    (unsigned long long)c->left, (unsigned long long)c->next);
 	return 0;
 }
 
