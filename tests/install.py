@@ -55,7 +55,7 @@ def check_headers(tap, root, work):
 
 def check_program(tap, root, work):
     """A program finds the library by pkg-config and runs."""
-    pc = only(root, 'lib/**/libnvmf.pc')
+    pc = only(root, 'lib*/**/libnvmf.pc')
     tap.case('there is a libnvmf.pc', [] if pc else ['none below ' + str(root)])
     if not pc:
         return
@@ -66,12 +66,12 @@ def check_program(tap, root, work):
     source.write_text(PROGRAM % '\n'.join(f'#include <nvmf/{header.name}>' for header in headers))
     built = run('cc', source, '-o', work / 'program', *flags.stdout.split())
     tap.case('a program builds by pkg-config', complaint(flags) + complaint(built))
-    ran = run(work / 'program', LD_LIBRARY_PATH=str(only(root, 'lib/**/libnvmf.so').parent))
+    ran = run(work / 'program', LD_LIBRARY_PATH=str(only(root, 'lib*/**/libnvmf.so').parent))
     tap.case('and runs', complaint(ran))
 
 
 def check_exports(tap, root):
-    library = only(root, 'lib/**/libnvmf.so')
+    library = only(root, 'lib*/**/libnvmf.so')
     listed = run('nm', '-D', '--defined-only', '-P', library)
     names = [line.split()[0].split('@')[0] for line in listed.stdout.splitlines()]
     tap.case('libnvmf exports nothing but nvmf_*',
