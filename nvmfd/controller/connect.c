@@ -105,7 +105,7 @@ static void wait_and_retry(struct queue *q)
 {
 	struct worker *w = q->station->worker;
 
-	timer_arm(&w->timers, &q->retry, w->now + RETRY_MS * NS_PER_MS);
+	timer_arm(&w->timers, &q->wait, w->now + RETRY_MS * NS_PER_MS);
 }
 
 static bool has_waited(const struct queue *q, unsigned int seconds)
@@ -231,10 +231,8 @@ static void connect_io(struct queue *q)
 
 /* ---- both ----------------------------------------------------------------------------------- */
 
-void connect_retry(struct timer *t)
+void connect_retry(struct queue *q)
 {
-	struct queue *q = container_of(t, struct queue, retry);
-
 	if (le16_get(q->connect->cmd.qid))
 		connect_ask(q);
 	else

@@ -159,8 +159,10 @@ static void end_drain(struct controller *c)
 {
 	c->drain = DRAIN_NONE;
 	timer_cancel(&c->station->worker->timers, &c->drain_deadline);
-	if (c->is_ending)
+	if (c->is_ending) {
+		check_gone(c);
 		return;
+	}
 	keep_association(c);
 	settle(c);
 }
@@ -173,8 +175,6 @@ static void shutdown_flushed(struct flush_all *f)
 	if (f->result)
 		c->csts |= NVME_CSTS_CFS;
 	end_drain(c);
-	if (c->is_ending)
-		check_gone(c);
 }
 
 static void drained(struct controller *c)
@@ -221,9 +221,11 @@ void controller_lost(struct worker_message *m)
 	c->queue_count--;
 	if (!is_expected)
 		become_incomplete(c);
-	if (!c->queue_count && c->drain)
+	if (c->queue_count)
+		return;
+	if (c->drain)
 		drained(c);
-	if (c->is_ending)
+	else if (c->is_ending)
 		check_gone(c);
 }
 

@@ -56,6 +56,7 @@ enum queue_state {
 	QUEUE_CONNECTING,
 	QUEUE_LIVE,
 	QUEUE_DISCONNECTED,		/* closes when the response has gone */
+	QUEUE_ENDED,			/* its connection is closed: it drains */
 };
 
 /* A Connect that is being looked into. */
@@ -86,7 +87,7 @@ struct queue {
 	size_t held;			/* bytes of pool buffers that it has */
 	struct list parked;		/* requests that wait for a buffer */
 	struct pool_waiter waiter;
-	struct timer retry;		/* of a Connect that has to wait */
+	struct timer wait;		/* of a Connect or Disconnect */
 	struct connect *connect;
 	struct request *connect_request;
 	struct request *disconnect;	/* answered when nothing else is under way */
@@ -183,8 +184,9 @@ void queue_answer_connect(struct queue *, uint16_t status, uint32_t dw0);
 void queue_told_to_end(struct worker_message *);
 /* Ends it at the end of the turn or at once; a literal. */
 void queue_end(struct queue *, const char *reason);
-/* Answers a Disconnect when nothing else of the queue is under way. */
-void queue_check_disconnect(struct queue *);
+/* Answers the Disconnect when the other commands of the queue have ended, or
+ * have not in a second: a host may leave data unsent that it was asked for. */
+void queue_disconnect(struct request *);
 /* Something of it was freed: leaves the controller if it was the last. */
 void queue_check_drained(struct queue *);
 
@@ -193,7 +195,7 @@ void queue_check_drained(struct queue *);
 void connect_execute(struct request *);
 /* On the worker that the I/O queue shall live on. */
 void connect_ask(struct queue *);
-void connect_retry(struct timer *);
+void connect_retry(struct queue *);
 
 /* ---- controller.c: life ---------------------------------------------------------------- */
 

@@ -80,7 +80,6 @@ static void property_set(struct request *r)
 
 /* ---- Disconnect --------------------------------------------------------------------------- */
 
-/* Answered when nothing else of the queue is under way: its last completion. */
 static void disconnect(struct request *r)
 {
 	const struct nvmf_disconnect_cmd *cmd = (const void *)&r->capsule.sqe;
@@ -94,11 +93,7 @@ static void disconnect(struct request *r)
 		request_end(r, NVME_INVALID_QUEUE_TYPE | NVME_DNR);
 		return;
 	}
-	q->state = QUEUE_DISCONNECTED;
-	q->may_end_alone = true;
-	tcp_rx_hold(&q->connection.qpair.tcp);
-	q->disconnect = r;
-	queue_check_disconnect(q);
+	queue_disconnect(r);
 }
 
 /* ---- the table ------------------------------------------------------------------------------ */

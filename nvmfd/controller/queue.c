@@ -41,6 +41,48 @@ static void execute(struct request *r)
 		row->execute(r);
 }
 
+/* ---- Disconnect's end ------------------------------------------------------------------- */
+
+static void answer_disconnect(struct queue *q)
+{
+	struct request *r = q->disconnect;
+
+	q->disconnect = NULL;
+	timer_cancel(&q->station->worker->timers, &q->wait);
+	request_end(r, NVME_SUCCESS);
+	queue_end(q, "the host disconnected");
+}
+
+static void check_disconnect(struct queue *q)
+{
+	if (q->disconnect && q->executing == 1 && !q->connection.has_ended)
+		answer_disconnect(q);
+}
+
+void queue_disconnect(struct request *r)
+{
+	struct queue *q = r->queue;
+	struct worker *w = q->station->worker;
+
+	q->state = QUEUE_DISCONNECTED;
+	q->may_end_alone = true;
+	q->disconnect = r;
+	timer_arm(&w->timers, &q->wait, w->now + NS_PER_S);
+	check_disconnect(q);
+}
+
+static void waited(struct timer *t)
+{
+	struct queue *q = container_of(t, struct queue, wait);
+
+	if (q->disconnect)
+		answer_disconnect(q);
+	else
+		connect_retry(q);
+}
+
+/* ---- the sink ------------------------------------------------------------------------------- */
+
 static struct capsule *sink_get(struct capsule_queue *cq)
 {
 	struct request *r = request_get(queue_of(cq));
@@ -68,24 +110,13 @@ static void sink_received(struct capsule *c)
 	io_received(request_of(c));
 }
 
-void queue_check_disconnect(struct queue *q)
-{
-	struct request *r = q->disconnect;
-
-	if (!r || q->executing > 1 || q->connection.has_ended)
-		return;
-	q->disconnect = NULL;
-	request_end(r, NVME_SUCCESS);
-	queue_end(q, "the host disconnected");
-}
-
 static void sink_sent(struct capsule *c)
 {
 	struct request *r = request_of(c);
 	struct queue *q = r->queue;
 
 	request_free(r);
-	queue_check_disconnect(q);
+	check_disconnect(q);
 	queue_check_drained(q);
 }
 
@@ -110,7 +141,7 @@ static void forget_connect(struct queue *q)
 {
 	free(q->connect);
 	q->connect = NULL;
-	timer_cancel(&q->station->worker->timers, &q->retry);
+	timer_cancel(&q->station->worker->timers, &q->wait);
 }
 
 void queue_answer_connect(struct queue *q, uint16_t status, uint32_t dw0)
@@ -183,7 +214,7 @@ static void leave(struct queue *q)
 
 void queue_check_drained(struct queue *q)
 {
-	if (q->connection.has_ended && !q->executing && !q->is_asking && !q->has_left)
+	if (q->state == QUEUE_ENDED && !q->executing && !q->is_asking && !q->has_left)
 		leave(q);
 }
 
@@ -220,6 +251,8 @@ static void ended(struct connection *conn)
 		forget_connect(q);
 	if (q->controller && !q->qid)
 		controller_end(q->controller, "its admin queue ended");
+	/* Not before: once it has left, its controller may be gone. */
+	q->state = QUEUE_ENDED;
 	queue_check_drained(q);
 }
 
@@ -266,7 +299,7 @@ void target_accept(struct station *s, int fd, const struct port *port)
 	q->connection.qpair.queue.sink = &sink_ops;
 	list_init(&q->parked);
 	list_init(&q->waiter.link);
-	timer_init(&q->retry, connect_retry);
+	timer_init(&q->wait, waited);
 	q->end.run = queue_told_to_end;
 	atomic_fetch_add(&s->target->queues, 1);
 	connection_start(&q->connection, s->worker, fd, &s->target->tcp,
