@@ -9,7 +9,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: all build run test check install asan tsan valgrind clang lines clean help
+.PHONY: all build run test check install asan tsan valgrind clang bench lines clean help
 .DEFAULT_GOAL := build
 
 all: build
@@ -41,6 +41,9 @@ valgrind:	## the unit tests under valgrind
 
 clang:		## the quick tests, built by clang
 	@scripts/variant clang
+
+bench: build	## IOPS, throughput, latency; memory of idle connections
+	@bench/run $(BUILD)
 
 lines:		## lines of code and of tests by room
 	@scripts/lines
