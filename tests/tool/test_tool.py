@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Row "the host on the command line": every command of nvmf, against nvmfd."""
+import json
+import os
+import pathlib
+import pty
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+import daemon
+
+NVMF = os.environ.get('NVMF') or str(daemon.ROOT / 'build/tools/nvmf/nvmf')
+MIB = 1 << 20
+TIME_LIMIT = 30
+
+
+def nvmf(*args, stdin=b'', **how):
+    return subprocess.run([NVMF, *args], input=stdin, capture_output=True, timeout=TIME_LIMIT,
+                          check=False, **how)
+
+
+class ToolCase(unittest.TestCase):
+    devices = ('ramdisk:64M', 'ramdisk:8M?bs=4096', 'ramdisk:1M?ro')
+    args = ('-F', '-G', '-g')
+
+    @classmethod
+    def setUpClass(cls):
+        cls.target = daemon.Daemon(*cls.devices, args=cls.args).start()
+        cls.addClassCleanup(cls.target.stop)
+
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def where(self, kind='io'):
+        return ['-t', 'tcp', '-a', self.target.host, '-s', str(self.target.ports[kind])]
+
+    def run_tool(self, command, *args, **how):
+        return nvmf(command, *self.where(), '-n', self.target.nqn, *args, **how)
+
+    def ok(self, command, *args, **how):
+        done = self.run_tool(command, *args, **how)
+        self.assertEqual((done.returncode, done.stderr if command not in ('read', 'write') else b''),
+                         (0, b''), done.stderr)
+        return done.stdout
+
+    def json(self, command, *args, **how):
+        return json.loads(self.ok(command, '-o', 'json', *args, **how))
+
+    def assert_fails(self, done, *parts):
+        """Exit status 1 and one sentence with these parts."""
+        text = done.stderr.decode()
+        self.assertEqual(done.returncode, 1, text)
+        self.assertEqual(text.count('\n'), 1, text)
+        self.assertTrue(text.startswith('nvmf: '), text)
+        for part in parts:
+            self.assertIn(part, text)
+
+
+class Discover(ToolCase):
+
+    def test_on_its_own_port_and_on_the_io_port(self):
+        for kind in ('discovery', 'io'):
+            done = nvmf('discover', *self.where(kind), '--json')
+            self.assertEqual(done.returncode, 0, done.stderr)
+            log = json.loads(done.stdout)
+            records = [r for r in log['records'] if r['subnqn'] == self.target.nqn]
+            self.assertEqual(len(records), 1)
+            self.assertEqual(records[0]['trtype'], 'tcp')
+            self.assertEqual(records[0]['adrfam'], 'ipv4')
+            self.assertEqual(records[0]['subtype'], 'nvme subsystem')
+            self.assertEqual(records[0]['traddr'], self.target.host)
+            self.assertEqual(records[0]['trsvcid'], str(self.target.ports['io']))
+            self.assertIn('sq flow control disable supported', records[0]['treq'])
+
+    def test_for_people(self):
+        text = nvmf('discover', *self.where('discovery')).stdout.decode()
+        self.assertIn('Discovery Log Number of Records', text)
+        self.assertIn(f'subnqn:  {self.target.nqn}\n', text)
+
+
+class Identify(ToolCase):
+
+    def test_controller(self):
+        o = self.json('id-ctrl')
+        self.assertEqual(o['subnqn'], self.target.nqn)
+        self.assertEqual(o['mn'], 'nvmfd')
+        self.assertEqual(o['ver'], 0x10400)
+        self.assertEqual(o['mdts'], 8)
+        self.assertGreater(o['cntlid'], 0)
+        text = self.ok('id-ctrl').decode()
+        self.assertRegex(text, r'ver +: 1\.4\.0\n')
+        self.assertIn('serial number', self.ok('id-ctrl', '-H').decode())
+
+    def test_raw_bytes_are_the_fields(self):
+        raw = self.ok('id-ctrl', '--raw-binary')
+        self.assertEqual(len(raw), 4096)
+        self.assertEqual(raw[768:1024].rstrip(b'\0').decode(), self.target.nqn)
+
+    def test_namespace(self):
+        o = self.json('id-ns', '--namespace-id', '2')
+        self.assertEqual(o['nsze'], 8 * MIB // 4096)
+        self.assertEqual(o['lbafs'][0]['ds'], 12)
+        self.assertNotEqual(int(o['nguid'], 16), 0)
+        self.assertIn('(in use)', self.ok('id-ns').decode())
+
+    def test_list(self):
+        o = self.json('list-ns')
+        self.assertEqual(o, {'nsid_list': [{'nsid': 1}, {'nsid': 2}, {'nsid': 3}]})
+        self.assertEqual(self.ok('list-ns').decode(), '[   0]:0x1\n[   1]:0x2\n[   2]:0x3\n')
+
+    def test_a_namespace_that_is_not_there(self):
+        self.assert_fails(self.run_tool('id-ns', '-N', '9999'), 'Invalid Namespace or Format')
+        self.assert_fails(self.run_tool('read', '-N', '9999'), 'namespace 9999 is not there')
+
+
+class Logs(ToolCase):
+
+    def test_smart_log_counts(self):
+        before = self.json('smart-log')
+        self.ok('write', '-c', '2000', stdin=bytes(2000 * 512))
+        self.ok('read', '-c', '1000')
+        after = self.json('smart-log')
+        self.assertEqual(after['data_units_written'] - before['data_units_written'], 2)
+        self.assertEqual(after['data_units_read'] - before['data_units_read'], 1)
+        self.assertGreater(after['host_write_commands'], before['host_write_commands'])
+        self.assertRegex(self.ok('smart-log').decode(), r'temperature +: \d+ °C')
+
+    def test_any_part_of_a_page(self):
+        whole = self.ok('get-log', '-L', '2', '-l', '512', '-b')
+        self.assertEqual(len(whole), 512)
+        part = self.ok('get-log', '-L', '2', '-l', '16', '-O', '32', '-b')
+        self.assertEqual(part, whole[32:48])
+        o = self.json('get-log', '-L', '3', '-l', '64')
+        self.assertEqual((o['log_id'], o['data'][0], len(o['data'])), (3, 1, 64))
+
+    def test_a_page_that_is_not_there(self):
+        self.assert_fails(self.run_tool('get-log', '-L', '0x77'), 'Invalid Log Page')
+        self.assert_fails(self.run_tool('get-log'), '--log-id')
+
+
+class Copy(ToolCase):
+
+    def test_large_files_with_every_way_to_connect(self):
+        data = os.urandom(9 * MIB + 512)
+        for number, how in enumerate(([], ['-g'], ['-G'], ['-g', '-G'], ['-d'],
+                                      ['-d', '-g', '-G', '-i', '4', '-Q', '16'])):
+            start = str(number * 11)
+            with self.subTest(how=how):
+                name = self.folder / 'in'
+                name.write_bytes(data)
+                self.ok('write', *how, '-S', start, '-D', str(name))
+                self.ok('read', *how, '-S', start, '-z', str(len(data)), '-D',
+                        str(self.folder / 'out'))
+                self.assertEqual((self.folder / 'out').read_bytes(), data)
+
+    def test_through_pipes(self):
+        data = os.urandom(MIB)
+        self.ok('write', '-S', '5', stdin=data)
+        self.assertEqual(self.ok('read', '-S', '5', '-c', '2048'), data)
+        self.assertEqual(self.ok('read', '-S', '5', '-c', '1'), data[:512])
+
+    def test_a_block_of_4096_bytes(self):
+        data = os.urandom(7 * 4096)
+        self.ok('write', '-N', '2', '-S', '3', stdin=data)
+        self.assertEqual(self.ok('read', '-N', '2', '-S', '3', '-c', '7'), data)
+        self.assert_fails(self.run_tool('read', '-N', '2', '-z', '512'), 'block size 4096')
+
+    def test_to_the_end_of_the_namespace(self):
+        self.assertEqual(len(self.ok('read', '-N', '2', '-S', '2000')), 48 * 4096)
+
+    def test_count_is_of_blocks_and_input_may_be_longer(self):
+        data = os.urandom(4096)
+        self.ok('write', '-S', '9', '-c', '2', stdin=data)
+        self.assertEqual(self.ok('read', '-S', '9', '-c', '2'), data[:1024])
+        self.assert_fails(self.run_tool('write', '-c', '9', stdin=data), 'shorter than 9 blocks')
+
+    def test_what_does_not_fit(self):
+        self.assert_fails(self.run_tool('read', '-N', '2', '-S', '2047', '-c', '2'), 'too many')
+        self.assert_fails(self.run_tool('read', '-N', '2', '-S', '2048'), 'no block 2048')
+        name = self.folder / 'in'
+        name.write_bytes(bytes(9 * MIB))
+        self.assert_fails(self.run_tool('write', '-N', '2', '-D', str(name)), 'do not fit')
+        name.write_bytes(bytes(100))
+        self.assert_fails(self.run_tool('write', '-D', str(name)), 'no multiple of the block size')
+        self.assert_fails(self.run_tool('write', stdin=bytes(700)), 'ends within a block')
+
+    def test_a_failed_read_leaves_an_old_file_alone(self):
+        name = self.folder / 'out'
+        name.write_bytes(b'old')
+        self.assert_fails(self.run_tool('read', '-N', '7', '-D', str(name)))
+        self.assertEqual(name.read_bytes(), b'old')
+
+    def test_a_refused_write_says_why(self):
+        self.assert_fails(self.run_tool('write', '-N', '3', stdin=bytes(512)),
+                          'Namespace is Write Protected')
+
+    def test_flush(self):
+        self.assertEqual(self.ok('flush').decode(), 'flushed namespace 1\n')
+        self.assertTrue(self.json('flush', '-N', '2')['flushed'])
+
+    def test_summary_as_json(self):
+        o = self.json('write', stdin=bytes(5120))
+        self.assertEqual((o['blocks'], o['bytes']), (10, 5120))
+
+    def test_a_full_disk_is_told(self):
+        if not os.path.exists('/dev/full'):
+            self.skipTest('there is no /dev/full')
+        self.assert_fails(self.run_tool('read', '-c', '8', '-D', '/dev/full'), 'No space left')
+
+    def test_no_progress_but_on_a_terminal(self):
+        done = self.run_tool('read', '-z', '32m')
+        self.assertNotIn(b'\r', done.stderr)
+        self.assertEqual(done.stderr.count(b'\n'), 1)
+
+
+class Perf(ToolCase):
+
+    def test_measures_and_accounts(self):
+        before = self.json('smart-log')
+        o = self.json('perf', '--time', '1', '--depth', '8', '--queues', '2', '--mix', '70')
+        after = self.json('smart-log')
+        self.assertEqual((o['depth'], o['queues'], o['size']), (8, 2, 4096))
+        self.assertGreater(o['iops'], 100)
+        self.assertLessEqual(o['latency_us']['min'], o['latency_us']['p50'])
+        self.assertLessEqual(o['latency_us']['p50'], o['latency_us']['max'])
+        for kind in ('read', 'write'):
+            counter = f'host_{kind}_commands'
+            self.assertEqual(after[counter] - before[counter], o[kind + 's'])
+        share = o['reads'] / (o['reads'] + o['writes'])
+        self.assertAlmostEqual(share, 0.7, delta=0.1)
+        self.assertAlmostEqual(o['iops'] * o['seconds'], o['reads'] + o['writes'], delta=2)
+
+    def test_for_people_and_sequential(self):
+        text = self.ok('perf', '--time', '1', '--sequential', '--size', '128k').decode()
+        self.assertIn('128.0 KiB, 1 queue of depth 32, 100 % reads, sequential', text)
+        self.assertRegex(text, r'\d+ IOPS +[\d.]+ MiB/s')
+
+    def test_an_interrupt_ends_it_with_what_was_measured(self):
+        with subprocess.Popen([NVMF, 'perf', *self.where(), '-n', self.target.nqn, '--time', '60',
+                               '--json'], stdout=subprocess.PIPE) as running:
+            time.sleep(1)
+            running.send_signal(signal.SIGINT)
+            said, _ = running.communicate(timeout=5)
+        self.assertEqual(running.returncode, 0)
+        self.assertGreater(json.loads(said)['reads'], 0)
+
+    def test_what_makes_no_sense(self):
+        self.assert_fails(self.run_tool('perf', '--size', '2M'), 'a command')
+        self.assert_fails(self.run_tool('perf', '--size', '100'), 'block size')
+        self.assert_fails(self.run_tool('perf', '-N', '3', '--mix', '0', '--time', '1'),
+                          'Write Protected')
+
+    def test_live_progress_on_a_terminal(self):
+        mine, its = pty.openpty()
+        with subprocess.Popen([NVMF, 'perf', *self.where(), '-n', self.target.nqn, '--time', '2'],
+                              stdout=subprocess.DEVNULL, stderr=its) as running:
+            os.close(its)
+            seen = os.read(mine, 4096)
+            running.wait(10)
+        os.close(mine)
+        self.assertEqual(running.returncode, 0)
+        self.assertRegex(seen.decode(), r'IOPS .*MiB/s')
+
+
+class Usage(unittest.TestCase):
+
+    assert_fails = ToolCase.assert_fails
+
+    def test_every_wrong_line_is_one_sentence(self):
+        lines = [
+            ([], '--help'), (['frobnicate'], 'frobnicate'), (['read', '-x'], '-x'),
+            (['read', '--frob'], '--frob'), (['read', '-S'], '-S needs a value'),
+            (['read', '-S', 'many'], "'many' is no number"),
+            (['id-ns', '-N', '0'], 'not between 1'), (['id-ctrl', 'more'], "'more'"),
+            (['id-ctrl', '-o', 'xml'], 'xml'), (['discover', '-t', 'rdma'], 'rdma'),
+            (['read'], '--nqn'), (['id-ctrl', '-I', 'nonsense'], 'no UUID'),
+            (['id-ctrl', '-n', 'x' * 300], 'NQN'), (['perf', '--mix', '101'], 'mix'),
+            (['read', '-k', '99999999999999999999'], 'keep-alive'),
+        ]
+        for args, part in lines:
+            with self.subTest(args=args):
+                self.assert_fails(nvmf(*args), part)
+
+    def test_nobody_there(self):
+        with socket.socket() as s:
+            s.bind(('127.0.0.1', 0))
+            port = str(s.getsockname()[1])
+        self.assert_fails(nvmf('discover', '-s', port), 'Connection refused')
+        self.assert_fails(nvmf('discover', '-a', 'no.such.host.invalid'), 'no.such.host.invalid')
+
+    def test_somebody_else_there(self):
+        with socket.socket() as s:
+            s.bind(('127.0.0.1', 0))
+            s.listen()
+            with subprocess.Popen([NVMF, 'discover', '-s', str(s.getsockname()[1])],
+                                  stderr=subprocess.PIPE, text=True) as running:
+                there, _ = s.accept()
+                there.sendall(b'SSH-2.0-OpenSSH_9.2p1 Debian\r\n')
+                said = running.communicate(timeout=10)[1]
+                there.close()
+        self.assertIn('no NVMe/TCP at', said)
+        self.assertEqual(running.returncode, 1)
+
+    def test_help_and_version(self):
+        for args in (['--help'], ['-h'], ['read', '--help'], ['perf', '-h'], ['--version']):
+            done = nvmf(*args)
+            self.assertEqual((done.returncode, done.stderr), (0, b''))
+            self.assertTrue(done.stdout)
+
+
+class Identity(ToolCase):
+
+    def test_what_is_refused(self):
+        self.assert_fails(nvmf('id-ctrl', *self.where(), '-n', self.target.nqn + 'x'),
+                          'no such subsystem')
+        self.assert_fails(nvmf('id-ctrl', *self.where('discovery'), '-n', self.target.nqn + 'x'))
+
+    def test_the_name_that_was_given(self):
+        self.ok('id-ctrl', '-q', 'nqn.2014-08.org.example:tool-host')
+        self.assertIn('nqn.2014-08.org.example:tool-host', self.target.log())
+
+
+class Ends(unittest.TestCase):
+    """The target goes away meanwhile."""
+
+    def test_a_sentence_when_the_target_dies(self):
+        target = daemon.Daemon('ramdisk:16M').start()
+        with subprocess.Popen([NVMF, 'perf', '-a', target.host, '-s', str(target.ports['io']),
+                               '-n', target.nqn, '--time', '30'],
+                              stderr=subprocess.PIPE, text=True) as running:
+            time.sleep(0.7)
+            target.kill()
+            said = running.communicate(timeout=10)[1]
+        self.assertEqual(running.returncode, 1)
+        self.assertRegex(said, r'^nvmf: queue \d+: .*\n$')
+
+
+if __name__ == '__main__':
+    unittest.main()
