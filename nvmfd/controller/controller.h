@@ -184,8 +184,8 @@ void queue_answer_connect(struct queue *, uint16_t status, uint32_t dw0);
 void queue_told_to_end(struct worker_message *);
 /* Ends it at the end of the turn or at once; a literal. */
 void queue_end(struct queue *, const char *reason);
-/* Answers the Disconnect when the other commands of the queue have ended, or
- * have not in a second: a host may leave data unsent that it was asked for. */
+/* Answers the Disconnect when the other commands of the queue have ended, or wait
+ * for a second for data that the host was asked for and leaves unsent. */
 void queue_disconnect(struct request *);
 /* Something of it was freed: leaves the controller if it was the last. */
 void queue_check_drained(struct queue *);

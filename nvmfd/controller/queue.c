@@ -74,11 +74,14 @@ void queue_disconnect(struct request *r)
 static void waited(struct timer *t)
 {
 	struct queue *q = container_of(t, struct queue, wait);
+	struct worker *w = q->station->worker;
 
-	if (q->disconnect)
-		answer_disconnect(q);
-	else
+	if (!q->disconnect)
 		connect_retry(q);
+	else if (q->connection.qpair.tcp.receiving)
+		answer_disconnect(q);
+	else			/* the storage is slow: its commands come first */
+		timer_arm(&w->timers, &q->wait, w->now + NS_PER_S);
 }
 
 /* ---- the sink ------------------------------------------------------------------------------- */
