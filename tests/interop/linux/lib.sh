@@ -47,6 +47,7 @@ tap() {
 		printf '%s\n' "$line"
 		[ "${line#not}" = "$line" ] || failed=1
 	done
+	[ $failed = 0 ] || tail -n 60 "$WORK/nvmfd.log" 2>/dev/null | sed 's/^/# nvmfd: /'
 	echo "1..$n"
 	[ $failed = 0 ] && [ $n -gt 0 ]
 }
@@ -72,41 +73,48 @@ within() {
 
 # --- namespaces of our own, on the machine ---------------------------------------------
 
+# What unshare may be asked for here: with privilege, else in a user namespace.
+namespace_flags() {
+	local apart='--net --pid --fork --kill-child' user='--user --map-root-user' flags
+	for flags in "$apart --mount-proc" "$apart" "$user $apart --mount-proc" "$user $apart"; do
+		unshare $flags ip link add probe type veth 2>/dev/null && echo "$flags" && return
+	done
+	return 1
+}
+
 # Runs the calling script again, with these arguments, where it has a network and
 # process numbers of its own, and a scratch folder $WORK: whatever happens to it,
-# its processes end and the folder goes.  Needs no privilege where user namespaces
-# are allowed; where they are not, it runs in the machine's own network.
+# its processes end and the folder goes.  Where there are no namespaces to be had,
+# $NAMESPACE is "none", and it stays in the machine's own network.
 enter_namespaces() {
 	if [ "${NAMESPACE-}" ]; then
 		[ $NAMESPACE = none ] || ip link set lo up
 		return
 	fi
-	local apart='--net --pid --fork --kill-child' user='--user --map-root-user' flags
-	export NAMESPACE WORK CALLER=$(id -u)
+	umask 022
+	export NAMESPACE=none WORK CALLER=$(id -u)
 	WORK=$(mktemp -d)
 	chmod 711 "$WORK"
 	# Every process of ours holds this pipe.
 	exec 9> >(exec setsid sh -c 'cat; rm -rf "$1"' - "$WORK" >/dev/null 2>&1)
-	for flags in "$apart --mount-proc" "$apart" "$user $apart --mount-proc" "$user $apart"; do
-		if unshare $flags ip link add probe type veth 2>/dev/null; then
-			[ "${flags#$user}" = "$flags" ] && NAMESPACE=root || NAMESPACE=user
-			exec unshare $flags "$0" "$@"
-		fi
-	done
-	NAMESPACE=none
+	local flags
+	flags=$(namespace_flags) || return 0
+	[ "${flags#--user}" = "$flags" ] && NAMESPACE=root || NAMESPACE=user
+	exec unshare $flags "$0" "$@"
 }
 
-# as_user COMMAND...: without privilege, whoever called, and with no more lockable
-# memory than Debian grants; replaces the (sub)shell.
+# as_user COMMAND...: without privilege, and with no more lockable memory than
+# Debian grants; replaces the (sub)shell.
 as_user() {
-	local nobody=65534 id=$CALLER
+	local id=$CALLER
+	[ $id != 0 ] || id=65534
 	ulimit -l 8192 2>/dev/null
-	[ "$id" != 0 ] || id=$nobody
-	case $NAMESPACE in
-	user) exec unshare --user --map-user=$id --map-group=$id "$@" ;;
-	*) [ "$(id -u)" != 0 ] || set -- setpriv --reuid $id --regid $id --clear-groups "$@"
-		exec "$@" ;;
-	esac
+	if [ $NAMESPACE = user ]; then
+		exec unshare --user --map-user=$id --map-group=$id "$@"
+	elif [ "$(id -u)" = 0 ]; then
+		exec setpriv --pdeathsig KILL --reuid $id --regid $id --clear-groups "$@"
+	fi
+	exec setpriv --pdeathsig KILL "$@"
 }
 
 # --- the daemon, on the machine ------------------------------------------------------
@@ -123,11 +131,17 @@ print(*(x.getsockname()[1] for x in s))')
 # nvmfd ARG...: starts it, listening on $PORT and, for discovery, on $DPORT.
 nvmfd() {
 	daemon_args=("$@")
+	if ! (as_user test -x "$NVMFD") 2>/dev/null; then
+		bundle "$NVMFD" "$WORK/nvmfd"
+		NVMFD=$WORK/nvmfd/run
+	fi
 	start_daemon
 }
 
 start_daemon() {
-	HOME=$WORK/store XDG_RUNTIME_DIR=$WORK/store as_user "$NVMFD" -d -n "$NQN" -p "$PORT" -P "$DPORT" $LISTEN "${daemon_args[@]}" >>"$WORK/nvmfd.log" 2>&1 &
+	mkdir -p -m 1777 "$WORK/store"
+	HOME=$WORK/store XDG_RUNTIME_DIR=$WORK/store as_user \
+		"$NVMFD" -d -n "$NQN" -p "$PORT" -P "$DPORT" $LISTEN "${daemon_args[@]}" >>"$WORK/nvmfd.log" 2>&1 &
 	daemon=$!
 	within 10 daemon_listens || ! result 'not ok' 'nvmfd starts'
 }
@@ -183,8 +197,9 @@ guest() {
 	done
 	local address=10.0.$net.2
 	[ "$KIND" = uml ] || address=127.0.0.1
-	exec {from_guest}< <("$here/run-guest" -d "$GUEST" -f "$here/lib.sh" -f "$here/jobs/$JOB.sh" "${options[@]}" \
-		"NET=$net PEER=$PEER PORT=$PORT DPORT=$DPORT TOLD=$address; . ./lib.sh; . ./$JOB.sh; guest_main $*")
+	# Time is limited by whoever runs the test.
+	exec {from_guest}< <("$here/run-guest" -t 3600 -d "$GUEST" -f "$here/lib.sh" -f "$here/jobs/$JOB.sh" "${options[@]}" \
+		"PEER=$PEER PORT=$PORT DPORT=$DPORT TOLD=$address; . ./lib.sh; . ./$JOB.sh; guest_main $*")
 	runner=$!
 	while IFS= read -r line <&$from_guest; do
 		case $line in
@@ -216,7 +231,6 @@ cut_power() { kill -TERM $runner; }
 
 guest_main() { # FUNCTION [ARG]...
 	WORK=/tmp ADDRESS=$MACHINE
-	set --  "$@"
 	if [ $PEER = nvmet ]; then
 		ADDRESS=127.0.0.1 DPORT=$PORT TOLD=127.0.0.1 NAMESPACE=none CALLER=0
 		target
