@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # nvme-cli's view of the controller and of its namespaces.
 
-target() { nvmfd ramdisk:64M "file:$(store ns2 32M)"; }
+target() { nvmfd ramdisk:64M "file:$(store ns2 32M)?bs=512"; }
 
 # get KEY COMMAND...: a value of nvme-cli's JSON.
 get() {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # fio verifies what it wrote, at several sizes, depths and alignments.
 
-target() { nvmfd -gG ramdisk:64M "file:$(store ns2 64M)" 'ramdisk:64M?bs=4096'; }
+target() { nvmfd -gG ramdisk:64M "file:$(store ns2 64M)?bs=512" 'ramdisk:64M?bs=4096'; }
 
 inside() {
 	ok 'nvme connect' connect "$@"
