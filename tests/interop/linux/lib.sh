@@ -88,6 +88,8 @@ namespace_flags() {
 # $NAMESPACE is "none", and it stays in the machine's own network.
 enter_namespaces() {
 	if [ "${NAMESPACE-}" ]; then
+		# The first process of a namespace ignores what it does not trap.
+		trap 'exit 143' HUP INT TERM
 		[ $NAMESPACE = none ] || ip link set lo up
 		return
 	fi
@@ -280,7 +282,7 @@ verify() {
 
 # What the kernel may say at "warning" and above; jobs add to it with may_say.
 MAY_SAY=(
-	'using deprecated '
+	'vec0: Budget exhausted after napi rescheduled'	# User-Mode Linux's network card
 )
 may_say() { MAY_SAY+=("$@"); }
 
