@@ -61,10 +61,11 @@ class Ends(RoomCase):
 
     def test_hosts_see_an_orderly_end(self):
         target = self.serve().start()
-        controller = self.controller(target)
-        queues = controller.io_queues(3)
+        # First, so that it has been accepted when the others are connected.
         silent = Queue(target.io, handshake=False)
         self.addCleanup(silent.close)
+        controller = self.controller(target)
+        queues = controller.io_queues(3)
         target.stop()
         for queue in (controller.admin, *queues, silent):
             with self.assertRaises(Closed):
