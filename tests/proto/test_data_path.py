@@ -231,9 +231,12 @@ def shut_down(controller, queues):
 
 
 def disconnect(controller, queues):
-    """What waits for an R2T to be answered cannot end: no Disconnect then."""
+    """After the answers to what was asked for: Disconnect comes last."""
     for queue in queues:
         queue.hold_r2t = False
+        for command in queue.in_flight.values():
+            while command.r2ts:
+                queue.answer_r2t(command)
         queue.run(wire.disconnect())
 
 

@@ -286,6 +286,14 @@ class Disconnect(FabricsCase):
         self.assertTrue(all(command.done for command, _ in pairs))
         self.assertEqual(queue.expect_end(), [])
 
+    def test_takes_the_data_of_a_write_before_it(self):
+        queue = self.io()
+        write, first = queue.capsule(wire.write(1, 0, 64), bytes(32768))
+        last, second = queue.capsule(wire.disconnect())
+        queue.send_raw(first + second)
+        self.assert_success(queue.wait(last))
+        self.assert_status(write, Sc.SUCCESS, Sc.ABORTED_SQ_DELETION)
+
     def test_leaves_other_queues_and_the_association_alone(self):
         controller = self.controller()
         first, second = controller.io_queues(2)
