@@ -181,7 +181,7 @@ store() {
 bundle() {
 	mkdir -p "$2"
 	cp "$1" $(ldd "$1" | grep -o '/[^ ]*') "$2"
-	printf '%s\n' '#!/bin/sh' "exec \${0%/*}/ld-linux* --library-path \${0%/*} \${0%/*}/${1##*/} \"\$@\"" >"$2/run"
+	printf '%s\n' '#!/bin/bash' "exec \${0%/*}/ld-linux* --library-path \${0%/*} \${0%/*}/${1##*/} \"\$@\"" >"$2/run"
 	chmod +x "$2/run"
 }
 

@@ -70,7 +70,8 @@ def streams(capture, port):
         if capture[tcp + 13] & 2:       # SYN
             found[source, target] = Stream()
             seq += 1
-        found[source, target].add(seq & 0xFFFFFFFF, capture[start:ip + total], start)
+        if start < ip + total:
+            found[source, target].add(seq & 0xFFFFFFFF, capture[start:ip + total], start)
     return found.values()
 
 
