@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 int net_address_parse(struct net_address *a, const char *text, uint16_t port)
@@ -113,16 +114,26 @@ int net_listen(const struct net_address *a, int backlog)
 	return fd;
 }
 
+static int64_t clock_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 /* Waits for a connect under way; the descriptor stays the caller's. */
-static int await_connect(int fd, int timeout_ms)
+static int await_connect(int fd, int64_t deadline)
 {
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
 	socklen_t length = sizeof(int);
 	int error = 0, n;
 
-	do
-		n = poll(&p, 1, timeout_ms);
-	while (n < 0 && errno == EINTR);
+	do {
+		int64_t left = deadline - clock_ms();
+
+		n = poll(&p, 1, left > 0 ? (int)left : 0);
+	} while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return n ? errno : ETIMEDOUT;
 	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length))
@@ -130,7 +141,7 @@ static int await_connect(int fd, int timeout_ms)
 	return error;
 }
 
-static int connect_one(const struct addrinfo *ai, int timeout_ms)
+static int connect_one(const struct addrinfo *ai, int64_t deadline)
 {
 	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int error;
@@ -139,7 +150,7 @@ static int connect_one(const struct addrinfo *ai, int timeout_ms)
 		return -errno;
 	if (!connect(fd, ai->ai_addr, ai->ai_addrlen))
 		return fd;
-	error = errno == EINPROGRESS ? await_connect(fd, timeout_ms) : errno;
+	error = errno == EINPROGRESS ? await_connect(fd, deadline) : errno;
 	return error ? close_with(fd, error) : fd;
 }
 
@@ -148,6 +159,7 @@ int net_connect(const char *host, const char *service, int timeout_ms,
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found;
 	int fd = -EHOSTUNREACH, failed = getaddrinfo(host, service, &hints, &found);
+	int64_t deadline = clock_ms() + timeout_ms;
 
 	if (failed) {
 		snprintf(error, error_size, "%s port %s: %s", host, service,
@@ -155,7 +167,7 @@ int net_connect(const char *host, const char *service, int timeout_ms,
 		return -EINVAL;
 	}
 	for (struct addrinfo *ai = found; ai && fd < 0; ai = ai->ai_next)
-		fd = connect_one(ai, timeout_ms);
+		fd = connect_one(ai, deadline);
 	freeaddrinfo(found);
 	if (fd < 0)
 		snprintf(error, error_size, "%s port %s: %s", host, service, strerror(-fd));

@@ -59,7 +59,8 @@ int net_peer_address(int fd, struct net_address *);
  * descriptor or -errno. */
 int net_listen(const struct net_address *, int backlog);
 
-/* Connects by name or number within `timeout_ms`.  The descriptor, or -errno
+/* Connects by name or number within `timeout_ms` for all of a name's addresses
+ * together; looking the name up is not counted.  The descriptor, or -errno
  * with a sentence in `error`. */
 int net_connect(const char *host, const char *service, int timeout_ms,
 		char *error, size_t error_size);
