@@ -3,13 +3,15 @@
 # A thin door to meson and ninja.  `make help` lists what there is.
 #
 #   BUILD=dir     where to build (build)
+#   TIME=seconds  of make fuzz, for each target (30)
 #   PREFIX=/usr   DESTDIR=dir     for make install (/usr/local)
 
 BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
+TIME ?= 30
 
-.PHONY: all build run test check install asan tsan valgrind clang bench lines clean help
+.PHONY: all build run test check install asan tsan valgrind clang bench fuzz lines clean help
 .DEFAULT_GOAL := build
 
 all: build
@@ -44,6 +46,9 @@ clang:		## the quick tests, built by clang
 
 bench: build	## IOPS, throughput, latency; memory of idle connections
 	@bench/run $(BUILD)
+
+fuzz:		## fuzz each target; TIME=SECONDS (30)
+	@scripts/fuzz $(TIME)
 
 lines:		## lines of code and of tests by room
 	@scripts/lines

@@ -29,7 +29,11 @@ static void note(struct rig *rig, const char *what, const struct capsule *c,
 		 const void *data, size_t n)
 {
 	char line[128];
-	int length = snprintf(line, sizeof(line), "%s %04x status %x data %zu %08x\n", what,
+	int length;
+
+	if (rig->is_quiet)
+		return;
+	length = snprintf(line, sizeof(line), "%s %04x status %x data %zu %08x\n", what,
 			      capsule_cid(c), c->status, n, n ? crc32c_slow(data, n) : 0);
 
 	bytes_add(&rig->trace, line, (size_t)length);
@@ -97,8 +101,8 @@ static void give_data(struct job *job, uint32_t n)
 {
 	struct capsule *c = &job->capsule;
 
-	if (n > RIG_DATA_MAX)
-		n = RIG_DATA_MAX;
+	if (n > job->rig->data_most)
+		n = job->rig->data_most;
 	job->buffer = malloc(n ? n : 1);
 	assert_non_null(job->buffer);
 	c->data = job->buffer;
@@ -291,6 +295,8 @@ void rig_open(struct rig *rig)
 		rig->config.maxh2cdata = 65536;
 	if (!rig->config.in_capsule_max)
 		rig->config.in_capsule_max = 16384;
+	if (!rig->data_most)
+		rig->data_most = 4u << 20;
 	rig->takes_left = rig->gets_left = -1u;
 	rig->dialect.align = 4;
 	rig->align = 4;
@@ -375,7 +381,7 @@ void rig_pump(struct rig *rig)
 {
 	struct iovec vector[16];
 
-	while (tcp_has_output(&rig->conn)) {
+	while (tcp_has_output(&rig->conn) && rig->conn.state != TCP_STATE_DEAD) {
 		unsigned int n = tcp_tx_vector(&rig->conn, vector, rig->pieces ? rig->pieces : 16);
 		size_t left = rig->gulp ? rig->gulp : SIZE_MAX, sum = 0;
 

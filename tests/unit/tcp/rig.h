@@ -35,8 +35,6 @@ enum act {
 	ACT_COUNT,
 };
 
-#define RIG_DATA_MAX (4u << 20)		/* the longest data that a command gets */
-
 struct rig {
 	struct tcp_conn conn;
 	struct capsule_queue queue;
@@ -49,6 +47,8 @@ struct rig {
 	size_t take_most;		/* take() fails above this; 0: never */
 	unsigned int takes_left;	/* take() fails when used up; -1: never */
 	unsigned int gets_left;		/* get() fails when used up; -1: never */
+	uint32_t data_most;		/* the longest data a command gets; 0: 4 MiB */
+	bool is_quiet;			/* no trace */
 	bool starts_in_sent;		/* a capsule that ends starts a parked one */
 
 	/* What was seen, in order; no addresses, so that runs can be compared. */
