@@ -10,7 +10,7 @@ static const char *service_of(const struct nvmf_ctrl *ctrl)
 {
 	if (ctrl->trsvcid)
 		return ctrl->trsvcid;
-	return strcmp(ctrl->subnqn, NVMF_DISCOVERY_NQN) ? "4420" : "8009";
+	return strcmp(ctrl->subnqn, NQN_DISCOVERY) ? "4420" : "8009";
 }
 
 static int open_socket(struct nvmf_queue *q)

@@ -36,7 +36,7 @@ static bool copy_texts(struct nvmf_ctrl *ctrl)
 
 	ctrl->traddr = copy(o->traddr, "127.0.0.1");
 	ctrl->trsvcid = copy(o->trsvcid, NULL);
-	ctrl->subnqn = copy(o->subnqn, NVMF_DISCOVERY_NQN);
+	ctrl->subnqn = copy(o->subnqn, NQN_DISCOVERY);
 	return ctrl->traddr && ctrl->subnqn && (ctrl->trsvcid || !o->trsvcid);
 }
 
@@ -116,7 +116,7 @@ static void take_identify(struct nvmf_ctrl *ctrl, const struct nvme_id_ctrl *id)
 	struct nvmf_ctrl_info *info = &ctrl->info;
 
 	info->is_discovery = id->cntrltype == NVME_CTRL_DISCOVERY ||
-			     !strcmp(ctrl->subnqn, NVMF_DISCOVERY_NQN);
+			     !strcmp(ctrl->subnqn, NQN_DISCOVERY);
 	info->has_volatile_cache = id->vwc & NVME_VWC_PRESENT;
 	info->max_transfer = transfer_limit(ctrl, id->mdts);
 	info->in_capsule = in_capsule_limit(le32_get(id->ioccsz));

@@ -6,7 +6,6 @@
 
 #include "wire/nvme.h"
 
-#define NVMF_DISCOVERY_NQN "nqn.2014-08.org.nvmexpress.discovery"
 #define NVMF_DISCOVERY_PORT 8009
 #define NVMF_IO_PORT 4420
 
@@ -51,8 +50,8 @@ struct nvmf_connect_data {
 	uint8_t hostid[16];
 	le16 cntlid;
 	uint8_t reserved18[238];
-	char subnqn[NVME_NQN_SIZE];
-	char hostnqn[NVME_NQN_SIZE];
+	char subnqn[NQN_FIELD_SIZE];
+	char hostnqn[NQN_FIELD_SIZE];
 	uint8_t reserved768[256];
 };
 
@@ -114,7 +113,7 @@ struct nvmf_discovery_entry {
 	uint8_t reserved12[20];
 	char trsvcid[32];		/* ASCII, padded with spaces */
 	uint8_t reserved64[192];
-	char subnqn[NVME_NQN_SIZE];	/* NUL-terminated */
+	char subnqn[NQN_FIELD_SIZE];	/* NUL-terminated */
 	char traddr[256];		/* ASCII, padded with spaces */
 	uint8_t tsas[256];
 };

@@ -8,14 +8,13 @@
 #define NVMF_WIRE_NVME_H
 
 #include "base/le.h"
+#include "wire/nqn.h"
 
 #include <stddef.h>
 
 #define NVME_VERSION_1_4 0x00010400u
 
 #define NVME_NSID_ALL 0xffffffffu
-#define NVME_NQN_SIZE 256		/* a field for a NUL-terminated NQN */
-#define NVME_NQN_MAX 223		/* its longest text, bytes */
 #define NVME_IDENTIFY_SIZE 4096
 #define NVME_PAGE_SIZE 4096		/* CAP.MPSMIN = 0 */
 
@@ -266,7 +265,7 @@ struct nvme_id_ctrl {
 	le128 maxdna;
 	le32 maxcna;
 	uint8_t reserved564[204];
-	char subnqn[NVME_NQN_SIZE];
+	char subnqn[NQN_FIELD_SIZE];
 	uint8_t reserved1024[768];
 	le32 ioccsz, iorcsz;		/* units of 16 bytes */
 	le16 icdoff;

@@ -36,7 +36,7 @@ static bool is_name(const char *field)
 {
 	size_t length = nqn_field_length(field);
 
-	return length < NVME_NQN_SIZE && nqn_check(field, length) == NQN_GOOD;
+	return length < NQN_FIELD_SIZE && nqn_check(field, length) == NQN_GOOD;
 }
 
 static uint32_t most_entries(const struct queue *q, bool is_admin)
@@ -58,7 +58,7 @@ static uint16_t check_command(const struct queue *q, struct connect *c)
 
 static bool is_served(const struct queue *q, const char *subnqn)
 {
-	if (!strcmp(subnqn, NVMF_DISCOVERY_NQN))
+	if (!strcmp(subnqn, NQN_DISCOVERY))
 		return true;
 	return q->port->serves_io && !strcmp(subnqn, q->target->model->subsystem.nqn);
 }
@@ -79,7 +79,7 @@ static uint16_t check_data(struct queue *q, struct connect *c)
 		return BAD_DATA(c, subnqn, 0);
 	if (!is_name(c->data.hostnqn))
 		return BAD_DATA(c, hostnqn, NVME_DNR);
-	q->is_discovery = !strcmp(c->data.subnqn, NVMF_DISCOVERY_NQN);
+	q->is_discovery = !strcmp(c->data.subnqn, NQN_DISCOVERY);
 	if (q->is_discovery && !is_admin)
 		return BAD_COMMAND(c, qid, NVME_DNR);
 	return NVME_SUCCESS;

@@ -104,7 +104,7 @@ struct controller {
 	struct station *station;	/* the owner's */
 	bool is_discovery;
 	uint16_t cntlid;
-	char hostnqn[NVME_NQN_SIZE];
+	char hostnqn[NQN_FIELD_SIZE];
 	uint8_t hostid[16];
 	/* Of the registry, under its lock: no queue may join any more. */
 	bool is_ending;

@@ -40,8 +40,8 @@ static void put_common(struct nvme_id_ctrl *id, const struct controller *c)
 	id->ioccsz = le32_of((uint32_t)(sizeof(struct nvme_sqe) + m->limits.in_capsule) / 16);
 	id->iorcsz = le32_of(sizeof(struct nvme_cqe) / 16);
 	id->msdbd = 1;
-	memcpy(id->subnqn, c->is_discovery ? NVMF_DISCOVERY_NQN : s->nqn,
-	       strlen(c->is_discovery ? NVMF_DISCOVERY_NQN : s->nqn));
+	memcpy(id->subnqn, c->is_discovery ? NQN_DISCOVERY : s->nqn,
+	       strlen(c->is_discovery ? NQN_DISCOVERY : s->nqn));
 }
 
 static bool has_volatile_cache(const struct model *m)

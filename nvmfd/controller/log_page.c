@@ -50,9 +50,7 @@ static void put_health(struct request *r, const struct part *p)
 	const struct subsystem *s = &r->queue->target->model->subsystem;
 	struct health_total t = model_health(s);
 	struct nvme_log_health log = {
-		.temperature = le16_of(273 + 30),
-		.available_spare = 100,
-		.spare_threshold = 10,
+		.available_spare = 100,		/* percent: nothing wears out */
 		.data_units_read = data_units(t.sectors_read),
 		.data_units_written = data_units(t.sectors_written),
 		.host_reads = le128_of(t.reads),

@@ -44,7 +44,7 @@ struct limits {
 };
 
 struct subsystem {
-	char nqn[NVME_NQN_SIZE];
+	char nqn[NQN_FIELD_SIZE];
 	char serial[21], model[41], firmware[9];	/* with a NUL */
 	uint16_t cntlid_first, cntlid_last;
 	struct namespace **namespaces;	/* [NSID]; NULL where there is none */
