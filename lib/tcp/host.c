@@ -17,8 +17,19 @@ static void end_if_over(struct tcp_conn *conn, struct capsule *c)
 	conn->queue->host->completed(c);
 }
 
+/* A read that succeeds has moved all that it asked for. */
+static bool is_short(const struct capsule *c)
+{
+	return !c->status && !c->tcp.is_write && c->tcp.offset < c->length;
+}
+
 static void end_command(struct tcp_conn *conn, struct capsule *c)
 {
+	if (is_short(c)) {
+		tcp_terminate(conn, TCP_FES_SEQUENCE, 0,
+			      "a command succeeded without all of its data");
+		return;
+	}
 	if (c->tcp.is_corrupt)
 		c->status = NVME_TRANSIENT_TRANSPORT_ERROR;
 	c->tcp.has_ended = true;
@@ -78,6 +89,7 @@ int tcp_host_submit(struct tcp_conn *conn, struct capsule *c, bool to_controller
 	c->tcp.is_write = to_controller;
 	c->queue = conn->queue;
 	part = in_capsule_part(conn, c);
+	c->tcp.offset = part;		/* an R2T for it would be out of range */
 	set_sgl(conn, c, part);
 	at = tx_room(conn, PDU_HEADER_ROOM);
 	if (!at)
@@ -198,6 +210,23 @@ static void r2t(struct tcp_conn *conn, const struct tcp_r2t *pdu)
 	send_h2c(conn, c, le16_get(pdu->ttag), offset, offset + length);
 }
 
+/* Why the controller ends the connection, by FES. */
+static const char *term_text(const struct tcp_term *pdu)
+{
+	static const char *const texts[] = {
+		[0] = "the controller sent a TermReq",
+		[TCP_FES_HEADER_FIELD] = "the controller sent a TermReq: invalid PDU header field",
+		[TCP_FES_SEQUENCE] = "the controller sent a TermReq: PDU sequence error",
+		[TCP_FES_HEADER_DIGEST] = "the controller sent a TermReq: header digest error",
+		[TCP_FES_OUT_OF_RANGE] = "the controller sent a TermReq: data transfer out of range",
+		[TCP_FES_LIMIT_EXCEEDED] = "the controller sent a TermReq: data transfer limit exceeded",
+		[TCP_FES_UNSUPPORTED] = "the controller sent a TermReq: unsupported parameter",
+	};
+	uint16_t fes = le16_get(pdu->fes);
+
+	return texts[fes < sizeof(texts) / sizeof(texts[0]) ? fes : 0];
+}
+
 /* ---- the role --------------------------------------------------------------------- */
 
 static void header(struct tcp_conn *conn, const struct tcp_ch *ch)
@@ -230,7 +259,7 @@ static void whole(struct tcp_conn *conn, const struct tcp_ch *ch, const uint8_t 
 		icresp(conn, (const struct tcp_icresp *)ch);
 		break;
 	default:
-		tcp_drop(conn, "the controller sent a TermReq");
+		tcp_drop(conn, term_text((const struct tcp_term *)ch));
 	}
 }
 
