@@ -338,8 +338,9 @@ static int check_together(const struct nvmfd_options *o, struct sentence *s)
 	if (o->io_port && o->io_port == o->discovery_port)
 		return refuse(s, -EINVAL, "--io-port and --discovery-port are both %ju: they must differ "
 			      "(the I/O port answers discovery as well)", (uintmax_t)o->io_port);
-	if (o->buffers < o->mdts)
-		return refuse(s, -EINVAL, "--buffers: %ju bytes do not hold one command of --mdts (%ju bytes)",
+	/* A part of the buffers is kept back for what can't wait. */
+	if (o->buffers < 2 * o->mdts)
+		return refuse(s, -EINVAL, "--buffers: %ju bytes do not hold two commands of --mdts (%ju bytes)",
 			      (uintmax_t)o->buffers, (uintmax_t)o->mdts);
 	if (!o->device_count)
 		return refuse(s, -EINVAL, "no device to serve; for example: nvmfd -d ramdisk:1G");

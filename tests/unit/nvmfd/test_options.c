@@ -135,8 +135,9 @@ static void what_must_fit_together(void **state)
 	assert_refused("-K", "-K: kernel mode is not built yet");
 	assert_refused("-p 5000 -P 5000 a", "--io-port and --discovery-port are both 5000: they must differ "
 		       "(the I/O port answers discovery as well)");
-	assert_refused("--buffers 1M --mdts 2M a",
-		       "--buffers: 1048576 bytes do not hold one command of --mdts (2097152 bytes)");
+	assert_refused("--buffers 3M --mdts 2M a",
+		       "--buffers: 3145728 bytes do not hold two commands of --mdts (2097152 bytes)");
+
 	assert_refused("--nn 1 a b", "2 devices are more than --nn allows (1)");
 	assert_int_equal(parse("-p 0 -P 0 a"), 0);
 }
