@@ -81,7 +81,8 @@ static int open_station(struct server *s, unsigned int i, const struct nvmfd_opt
 			char *error, size_t error_size)
 {
 	struct worker_settings settings = { .buffers = o->buffers,
-					    .largest = largest_buffer(o), .log = s->log };
+					    .largest = largest_buffer(o),
+					    .in_capsule = o->in_capsule_data, .log = s->log };
 	struct station *st = &s->target.stations[i];
 	int r = worker_open(&st->worker, i, &settings, error, error_size);
 

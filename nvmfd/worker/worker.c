@@ -43,7 +43,7 @@ void *worker_take(struct worker *w, size_t size)
 {
 	void *memory = pool_take(w->pool, size, POOL_URGENT);
 
-	if (memory || size > WORKER_HEAP_MOST)
+	if (memory || size > w->heap_most)
 		return memory;
 	memory = malloc(size);
 	if (memory)
@@ -242,6 +242,8 @@ int worker_open(struct worker **result, unsigned int index,
 	if (w) {
 		w->index = index;
 		w->log = s->log;
+		w->heap_most = s->in_capsule > WORKER_HEAP_LEAST ? s->in_capsule :
+								  WORKER_HEAP_LEAST;
 		timer_heap_init(&w->timers);
 		list_init(&w->connections);
 		list_init(&w->again);

@@ -31,6 +31,7 @@ struct worker_message {
 struct worker_settings {
 	size_t buffers;			/* bytes of the buffer pool */
 	size_t largest;			/* bytes of its largest buffer */
+	size_t in_capsule;		/* bytes that a capsule may bring along */
 	const struct log *log;
 };
 
@@ -47,6 +48,7 @@ struct worker {
 	struct list starved;		/* connections not read for want of memory */
 	struct list leaving;		/* connections on the way to another worker */
 	struct list buried;		/* ended, freed at the end of the turn */
+	size_t heap_most;		/* bytes that may be lent from the heap at once */
 	size_t overflow;		/* bytes of the heap lent while the pool was empty */
 	/* Called once a turn, before the worker sleeps. */
 	void (*flush)(struct worker *);
@@ -72,10 +74,10 @@ void worker_unwatch(struct worker *, int fd);
 void worker_post(struct worker *, struct worker_message *);
 
 /*
- * Thread: the worker's.  Memory for what can't wait: from the pool, or when
- * that is empty and `size` at most WORKER_HEAP_MOST, from the heap.
+ * Thread: the worker's.  Memory for what can't wait: from the pool, or when that
+ * is empty from the heap, up to a capsule's data or WORKER_HEAP_LEAST bytes.
  */
-#define WORKER_HEAP_MOST (32u << 10)
+#define WORKER_HEAP_LEAST (32u << 10)
 void *worker_take(struct worker *, size_t size);
 void worker_give(struct worker *, void *memory, size_t size);
 
