@@ -11,6 +11,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,8 @@
 #define PIECE_WANTED (256u * 1024)
 #define PIECES_A_QUEUE 8u
 #define PROGRESS_SECONDS 0.5
+/* How often to look after the controller while a pipe is stuck. */
+#define WATCH_MS 50
 
 struct piece {
 	uint8_t *data;
@@ -32,7 +36,7 @@ struct copy {
 	const struct settings *settings;
 	struct nvmf_ctrl *ctrl;
 	struct nvmf_ns_info ns;
-	bool is_write;
+	bool is_write, is_stream;	/* is_stream: the other side may take its time */
 	int fd;
 
 	struct piece *pieces;
@@ -98,14 +102,36 @@ static int report(const struct copy *c)
 
 /* ---- the file ----------------------------------------------------------------------------------------- */
 
+/*
+ * Until the file takes or gives something: a pipe's other side may be slow, and
+ * the controller wants to be kept alive meanwhile.
+ */
+static int await_file(struct copy *c)
+{
+	struct pollfd p = { c->fd, c->is_write ? POLLIN : POLLOUT, 0 };
+	int n = 0;
+
+	while (c->is_stream && !n) {
+		n = poll(&p, 1, WATCH_MS);
+		if (n < 0 && errno == EINTR)
+			n = 0;
+		if (session_check(c->ctrl, nvmf_ctrl_wait(c->ctrl, 0)))
+			return -1;
+	}
+	return 0;
+}
+
 /* Bytes read, fewer only at the end of the file; -1 after a sentence. */
 static ssize_t read_full(struct copy *c, uint8_t *data, size_t size)
 {
 	size_t have = 0;
 
 	while (have < size) {
-		ssize_t n = read(c->fd, data + have, size - have);
+		ssize_t n;
 
+		if (await_file(c))
+			return -1;
+		n = read(c->fd, data + have, size - have);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -121,8 +147,13 @@ static ssize_t read_full(struct copy *c, uint8_t *data, size_t size)
 static int write_full(struct copy *c, const uint8_t *data, size_t size)
 {
 	while (size) {
-		ssize_t n = write(c->fd, data, size);
+		/* A pipe that is ready takes so much without blocking. */
+		size_t part = c->is_stream && size > PIPE_BUF ? PIPE_BUF : size;
+		ssize_t n;
 
+		if (await_file(c))
+			return -1;
+		n = write(c->fd, data, part);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -134,7 +165,7 @@ static int write_full(struct copy *c, const uint8_t *data, size_t size)
 	return 0;
 }
 
-static int open_file(struct copy *c)
+static int open_path(struct copy *c)
 {
 	const char *path = c->settings->data;
 
@@ -148,6 +179,16 @@ static int open_file(struct copy *c)
 	c->fd = c->is_write ? open(path, O_RDONLY | O_CLOEXEC) :
 			      open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	return c->fd < 0 ? fail("%s: %s", path, strerror(errno)) : 0;
+}
+
+static int open_file(struct copy *c)
+{
+	struct stat st;
+
+	if (open_path(c))
+		return -1;
+	c->is_stream = !fstat(c->fd, &st) && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+	return 0;
 }
 
 static int close_file(struct copy *c)
