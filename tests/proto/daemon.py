@@ -181,6 +181,11 @@ class Daemon:
         """Resident memory in bytes."""
         return int(self.status('VmRSS').split()[0]) * 1024
 
+    def is_sanitized(self):
+        """Built with a sanitizer: its memory tells nothing then."""
+        maps = pathlib.Path(f'/proc/{self.pid}/maps').read_text()
+        return 'san.so' in maps
+
     def descriptors(self):
         """How many descriptors it has open."""
         return len(os.listdir(f'/proc/{self.pid}/fd'))

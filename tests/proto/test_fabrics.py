@@ -12,7 +12,6 @@ from wire import Prop, Sc, Sqe
 # where the fields of Connect are: in the command, and in its data
 CMD_QID, CMD_SQSIZE = 42, 44
 DATA_HOSTID, DATA_CNTLID, DATA_SUBNQN, DATA_HOSTNQN = 0, 16, 256, 512
-LOST_QUEUE_DEADLINE = 15     # the specification names none
 SHN_NORMAL, SHN_ABRUPT = 1 << 14, 2 << 14
 CSTS_READY, SHST_MASK, SHST_COMPLETE = 1, 0xC, 0x8
 
@@ -478,13 +477,6 @@ class Association(FabricsCase):
                     controller.wait_csts(SHST_MASK, SHST_COMPLETE)
                 else:
                     controller.wait_csts(CSTS_READY, 0)
-
-    def test_losing_an_io_queue_ends_the_association_in_the_end(self):
-        controller = self.controller()
-        first, second = controller.io_queues(2)
-        first.close()
-        self.assert_ends(controller.admin, LOST_QUEUE_DEADLINE)
-        self.assert_ends(second)
 
     def test_individual_deletion_keeps_the_association(self):
         controller = self.controller()

@@ -7,6 +7,7 @@ from case import TargetCase
 from nvmetcp import DISCOVERY_NQN
 
 DISCOVERY_SILENCE = 120
+LOST_QUEUE_DEADLINE = 15     # the specification names none
 
 
 class Silence(TargetCase):
@@ -27,6 +28,14 @@ class Silence(TargetCase):
         again.enable()
         self.assertGreater(self.assert_ends(controller.admin, 40), 5)
         self.assert_success(again.identify())
+
+    def test_losing_an_io_queue_ends_the_association_in_the_end(self):
+        """Not at once: Linux closes its I/O queues before it shuts down."""
+        controller = self.controller()
+        first, second = controller.io_queues(2)
+        first.close()
+        self.assert_ends(controller.admin, LOST_QUEUE_DEADLINE)
+        self.assert_ends(second)
 
 
 if __name__ == '__main__':
