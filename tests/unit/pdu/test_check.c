@@ -411,7 +411,7 @@ static void data_with_more_to_come(void **state)
 	static const struct data_row rows[] = {
 		{ 4096, 4096, 4096, 0, 0, 0 },
 		{ 4096, 4, 4, 0, 0, 0 },
-		{ 4096, 4096, 4096, 4, 1, 1 },		/* LAST */
+		{ 4096, 4096, 4096, 4, 2, 0 },		/* LAST */
 		{ 4096, 4096, 4096, 8, 1, 1 },		/* SUCCESS without LAST */
 		{ 4092, 4096, 4096, 0, 4, 0 },
 		{ 4100, 4096, 4096, 0, 4, 0 },
@@ -430,9 +430,9 @@ static void the_last_data_that_is_due(void **state)
 {
 	static const struct data_row rows[] = {
 		{ 4096, 100, 100, 4, 0, 0 }, { 4096, 100, 100, 12, 0, 0 },
-		{ 4096, 100, 100, 0, 1, 1 },		/* LAST is missing */
+		{ 4096, 100, 100, 0, 2, 0 },		/* LAST is missing */
 		{ 4096, 101, 101, 4, 4, 0 },
-		{ 4096, 99, 99, 4, 1, 1 }, { 4096, 99, 99, 0, 0, 0 },
+		{ 4096, 99, 99, 4, 2, 0 }, { 4096, 99, 99, 0, 0, 0 },
 	};
 
 	judge_data(rows, COUNT(rows), 100);

@@ -206,7 +206,7 @@ struct wrong {
 static const struct wrong wrongs[] = {
 	{ "a reserved flag", 1, 1, 0x10, 1, 1 },
 	{ "SUCCESS", 1, 1, 0x08, 1, 1 },
-	{ "LAST too early", 1, 1, 0x04, 1, 1 },
+	{ "LAST too early", 1, 1, 0x04, 2, 0 },
 	{ "a header digest unasked for", 1, 1, 0x01, 1, 1 },
 	{ "a data digest unasked for", 1, 1, 0x02, 1, 1 },
 	{ "HLEN", 2, 1, 23, 1, 2 },
@@ -270,8 +270,8 @@ static void the_second_pdu_must_follow_the_first(void **state)
 		{ 4096, 4096, 1, 0, 0 },
 		{ 0, 4096, 1, 4, 0 }, { 4092, 4096, 1, 4, 0 }, { 4100, 4092, 1, 4, 0 },
 		{ 4096, 4100, 1, 4, 0 },	/* one dword more than was asked for */
-		{ 4096, 4096, 0, 1, 1 },	/* LAST is missing */
-		{ 4096, 4092, 1, 1, 1 },	/* LAST with a dword still to come */
+		{ 4096, 4096, 0, 2, 0 },	/* LAST is missing */
+		{ 4096, 4092, 1, 2, 0 },	/* LAST with a dword still to come */
 	};
 
 	for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++) {
