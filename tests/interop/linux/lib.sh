@@ -283,6 +283,7 @@ verify() {
 # What the kernel may say at "warning" and above; jobs add to it with may_say.
 MAY_SAY=(
 	'vec0: Budget exhausted after napi rescheduled'	# User-Mode Linux's network card
+	'hrtimer: interrupt took'				# a busy machine
 )
 may_say() { MAY_SAY+=("$@"); }
 

@@ -18,9 +18,12 @@ inside() {
 			"$(records </tmp/log | grep -v discovery)" "$NQN nvme subsystem tcp ipv4 $TOLD $PORT"
 	done
 
-	ok 'nvme connect-all finds the subsystem' nvme connect-all -t tcp -a "$ADDRESS" -s "$DPORT"
-	is '... and one controller is live' "$(controllers live)" 1
-	ok '... nvme disconnect' disconnect
+	# Behind QEMU's address translation the host is told an address of no use to it.
+	if [ "$TOLD" = "$ADDRESS" ]; then
+		ok 'nvme connect-all finds the subsystem' nvme connect-all -t tcp -a "$ADDRESS" -s "$DPORT"
+		is '... and one controller is live' "$(controllers live)" 1
+		ok '... nvme disconnect' disconnect
+	fi
 
 	ok 'a discovery controller can stay connected' \
 		nvme discover -t tcp -a "$ADDRESS" -s "$DPORT" --persistent --keep-alive-tmo=1
