@@ -358,5 +358,16 @@ class Ends(unittest.TestCase):
         self.assertRegex(said, r'^nvmf: queue \d+: .*\n$')
 
 
+class Examples(ToolCase):
+
+    def test_host_writes_reads_and_verifies(self):
+        example = pathlib.Path(NVMF).resolve().parents[2] / 'examples/host'
+        done = subprocess.run([example, self.target.host, str(self.target.ports['io']),
+                               self.target.nqn], capture_output=True, text=True, timeout=TIME_LIMIT,
+                              check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ''))
+        self.assertIn('found the same', done.stdout)
+
+
 if __name__ == '__main__':
     unittest.main()

@@ -49,6 +49,7 @@ struct copy {
 	uint64_t done;			/* blocks retired */
 	bool has_failed;
 	double started, told;
+	double driven;			/* when the controller last was, in await_file */
 };
 
 /* ---- progress ------------------------------------------------------------------------------------ */
@@ -111,10 +112,13 @@ static int await_file(struct copy *c)
 	struct pollfd p = { c->fd, c->is_write ? POLLIN : POLLOUT, 0 };
 	int n = 0;
 
-	while (c->is_stream && !n) {
+	while (c->is_stream && n <= 0) {
 		n = poll(&p, 1, WATCH_MS);
-		if (n < 0 && errno == EINTR)
-			n = 0;
+		if (n < 0 && errno != EINTR)
+			return fail("poll: %s", strerror(errno));
+		if (n > 0 && seconds_now() - c->driven < WATCH_MS / 1e3)
+			break;
+		c->driven = seconds_now();
 		if (session_check(c->ctrl, nvmf_ctrl_wait(c->ctrl, 0)))
 			return -1;
 	}
