@@ -20,12 +20,17 @@ struct io_engine;
  * write and an IO_DATASYNC. */
 enum io_opcode { IO_READ, IO_WRITE, IO_WRITE_DURABLE, IO_DATASYNC };
 
+/* Storage that blocks who asks for it, whatever the kernel's rules say: the
+ * request gets a thread at once. */
+#define IO_MAY_BLOCK 1u
+
 /* One request.  The caller's, untouched by him until `done`. */
 struct io_request {
 	enum io_opcode opcode;
+	unsigned int flags;
 	int fd;
-	uint64_t offset;		/* bytes */
 	uint32_t length;		/* bytes, at most INT32_MAX; 0: a sync */
+	uint64_t offset;		/* bytes */
 	void *data;
 	/* The kernel's answer, on the owning worker: bytes moved (the engine
 	 * has already repeated short transfers: less than length means the end

@@ -25,6 +25,7 @@ struct file {
 	struct backend base;
 	int fd;
 	bool is_direct;
+	unsigned int io_flags;
 	struct claims *claims;		/* NULL: read-only */
 	/*
 	 * The first sync that failed, 0: none.  The kernel tells of lost pages
@@ -148,8 +149,9 @@ static int file_submit(struct backend *b, struct backend_lane *lane,
 	fop->file = f;
 	fop->engine = lane->io;
 	fop->io = (struct io_request){
-		.opcode = io_opcode_of(op), .fd = f->fd, .offset = op->offset,
-		.length = op->length, .data = op->data, .done = io_done,
+		.opcode = io_opcode_of(op), .flags = f->io_flags, .fd = f->fd,
+		.length = op->length, .offset = op->offset, .data = op->data,
+		.done = io_done,
 	};
 	if (op->opcode == BACKEND_FLUSH)
 		return sync_all(f, fop);
@@ -206,6 +208,7 @@ int file_open(struct backend **out, const struct backend_spec *s, char *error,
 	f->base.info = info_of(&facts, s);
 	f->fd = facts.fd;
 	f->is_direct = s->direct;
+	f->io_flags = facts.may_block ? IO_MAY_BLOCK : 0;
 	*out = &f->base;
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -227,6 +228,27 @@ static int find_alignment(struct probe *p)
 	return 0;
 }
 
+/* By number: linux/magic.h has not had all of them for long. */
+static int find_filesystem(struct probe *p)
+{
+	static const unsigned int blocking[] = {
+		0x65735546,	/* FUSE: seen to block in a direct read */
+		0x6969,		/* NFS */
+		0xff534d42, 0xfe534d42, 0x517b,		/* CIFS, SMB2, SMB */
+		0x01021997,	/* 9P */
+		0x00c36400,	/* Ceph */
+		0x5346414f, 0x6b414653,			/* AFS, its new client */
+		0x786f4256,	/* VirtualBox's shared folders */
+	};
+	struct statfs fs;
+
+	if (S_ISBLK(p->st.st_mode) || fstatfs(p->facts->fd, &fs))
+		return 0;
+	for (size_t i = 0; i < sizeof(blocking) / sizeof(blocking[0]); i++)
+		p->facts->may_block |= (unsigned int)fs.f_type == blocking[i];
+	return 0;
+}
+
 static int find_blocks(struct probe *p)
 {
 	uint32_t physical = physical_of(p), suits, size = p->spec->block_size;
@@ -254,7 +276,7 @@ static int probe_all(struct probe *p)
 {
 	static int (*const steps[])(struct probe *) = {
 		check_type, open_file, check_writable, lock_file, find_size,
-		find_alignment, find_blocks,
+		find_filesystem, find_alignment, find_blocks,
 	};
 	int r = 0;
 

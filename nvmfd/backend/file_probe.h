@@ -3,6 +3,7 @@
 #ifndef NVMFD_BACKEND_FILE_PROBE_H
 #define NVMFD_BACKEND_FILE_PROBE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,9 @@ struct file_facts {
 	uint32_t physical_block;	/* of the storage underneath */
 	uint32_t block_size;		/* asked for, or what suits it */
 	uint32_t memory_alignment;	/* 1: any */
+	/* It lies on the network or in another process, and I/O that shall not
+	 * wait may wait all the same. */
+	bool may_block;
 };
 
 /*

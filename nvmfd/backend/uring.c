@@ -33,9 +33,10 @@ struct uring {
 	struct list unsent;	/* found no room in the submission queue */
 };
 
-/* Threads that the kernel may start for a ring's syncs, and for transfers that
- * would block.  Its own bound, 4 a processor, is one hung device's. */
-#define KERNEL_THREADS 64u
+/* Threads that the kernel may start, where they are needed: for a sync, and for
+ * a transfer that would block.  One hung device takes as many as may be under
+ * way on it; the kernel's own bound, 4 a processor, leaves others none. */
+#define KERNEL_THREADS 4096u
 
 /* Best first; a kernel that does not know a flag answers EINVAL. */
 static const unsigned int flag_sets[] = {
@@ -83,9 +84,8 @@ static void prepare(struct io_uring_sqe *sqe, struct io_request *r)
 		io_uring_prep_fsync(sqe, r->fd, IORING_FSYNC_DATASYNC);
 		break;
 	}
-	/* What would block is left to the kernel's own threads the second
-	 * time, where it may. */
-	if (io_state(r)->repeats)
+	/* Else the kernel tries without waiting first, here. */
+	if (io_state(r)->repeats || r->flags & IO_MAY_BLOCK)
 		sqe->flags |= IOSQE_ASYNC;
 	io_uring_sqe_set_data(sqe, r);
 }
@@ -159,15 +159,25 @@ static unsigned int reap_batch(struct uring *u, unsigned int *answered)
 	return n;
 }
 
+/* One entry into the kernel handles a bounded part of what has ended, and that
+ * part may bring no completion: a read that waited for one page may go on to
+ * wait for the next. */
+static bool has_unhandled_work(const struct uring *u)
+{
+	unsigned int flags = __atomic_load_n(u->ring.sq.kflags,
+					     __ATOMIC_RELAXED);
+
+	return flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+}
+
 static unsigned int uring_reap(struct io_engine *e)
 {
 	struct uring *u = uring_of(e);
 	unsigned int answered = 0, rounds = REAP_ROUNDS;
 
-	while (rounds && reap_batch(u, &answered))
+	while (rounds && (reap_batch(u, &answered) || has_unhandled_work(u)))
 		rounds--;
-	/* Those that may be left, in the ring or in the kernel's overflow list,
-	 * woke us already and will not do so again. */
+	/* What may be left woke us already and will not do so again. */
 	if (!rounds)
 		io_engine_wake(e);
 	/* Repeats, and requests whose turn has come. */
