@@ -231,6 +231,7 @@ static void sink_command(struct capsule *c)
 	case ACT_RESERVE_FAIL:
 		if (!capsule_reserve(c, 1 + le32_get(c->sqe.cdw14) % 1000))
 			c->length = 0;
+		fill(c);	/* a status of 0 sends it */
 		answer(job);
 		break;
 	case ACT_CLOSE:
