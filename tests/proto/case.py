@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the test modules share: a daemon for each class, and its hosts."""
+import socket
 import time
 import unittest
 
@@ -95,6 +96,10 @@ class RoomCase(unittest.TestCase):
         self.addCleanup(made.close)
         return made
 
+    def needs_no_privilege(self):
+        if self.room.is_root:
+            self.skipTest('runs as root, who may write everywhere')
+
     def assert_one_sentence(self, ended, says=''):
         """nvmfd refused: exit status 1 and one sentence on its stderr."""
         self.assertEqual(ended.returncode, 1, (ended.args, ended.stderr))
@@ -103,6 +108,14 @@ class RoomCase(unittest.TestCase):
         self.assertRegex(lines[0], r'^nvmfd: \S+ \S+', ended.args)
         self.assertIn(says, lines[0])
         self.assertEqual(ended.stdout, '')
+
+
+def has_ipv6_loopback():
+    try:
+        with socket.create_server(('::1', 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
 
 
 def pattern(blocks, seed=0, size=512):

@@ -7,6 +7,7 @@
 The binary is $NVMFD, else build/nvmfd/nvmfd.  Leaving the block sends SIGTERM
 and fails unless the daemon then ends with exit status 0 within a deadline.
 """
+import ctypes
 import os
 import pathlib
 import resource
@@ -24,6 +25,8 @@ LOCKABLE = 8 << 20      # what Debian grants an unprivileged user
 START_DEADLINE = 15.0
 STOP_DEADLINE = 10.0
 NQN = 'nqn.2026-11.org.example:proto'
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
 
 
 class DaemonError(AssertionError):
@@ -36,13 +39,22 @@ def _lower(limit, value):
         resource.setrlimit(limit, (value, value))
 
 
+def may_become_nobody():
+    """Root, and not root of a namespace that knows nobody else."""
+    ranges = (map(int, line.split()) for line in
+              pathlib.Path('/proc/self/uid_map').read_text().splitlines())
+    return os.geteuid() == 0 and any(
+        first <= NOBODY < first + count for first, _, count in ranges)
+
+
 class Room:
     """A folder in which an unprivileged nvmfd runs, and how to run it."""
 
     def __init__(self):
         self.path = pathlib.Path(tempfile.mkdtemp(prefix='nvmfd-proto-'))
-        self.unprivileged = {}
-        if os.geteuid() == 0:
+        self.unprivileged = {}      # how subprocess becomes nobody
+        self.is_root = os.geteuid() == 0 and not may_become_nobody()
+        if may_become_nobody():
             os.chown(self.path, NOBODY, NOBODY)
             self.unprivileged = {'user': NOBODY, 'group': NOBODY,
                                  'extra_groups': []}
@@ -70,8 +82,10 @@ class Room:
         return str(path)
 
     def how(self, nofile=None):
-        """Arguments for subprocess: who runs, where, with which limits."""
+        """Arguments for subprocess: who runs, where, with which limits, and
+        that it ends with the test."""
         def limits():
+            LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
             _lower(resource.RLIMIT_MEMLOCK, LOCKABLE)
             if nofile:
                 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -157,6 +157,47 @@ class WholeBlocks(TargetCase):
         self.assertGreater(sum(done for done, _ in results), 500)
 
 
+class DigestsWhileOverwritten(TargetCase):
+    """A PDU's bytes do not change between its digest and its last byte sent,
+    whoever overwrites the blocks meanwhile."""
+
+    devices = ('ramdisk:2M',)
+    args = ('-G', '--workers', '2')
+    ROUNDS, DEPTH, BLOCKS = 4, 4, 1024
+
+    def test_every_digest_of_large_reads_is_right(self):
+        stop = threading.Event()
+        writer = threading.Thread(target=self.overwrite, args=(stop,))
+        writer.start()
+        try:
+            for _ in range(self.ROUNDS):
+                self.read_late()
+        finally:
+            stop.set()
+            writer.join()
+
+    def overwrite(self, stop):
+        with Controller(self.target.io, self.target.nqn) as controller:
+            queue, = controller.io_queues(1)
+            while not stop.is_set():
+                data = stamp(512) * 2048
+                for slba in (0, 2048):
+                    write_blocks(queue, slba, data)
+
+    def read_late(self):
+        """Asks for more than the socket holds, and takes it after a while:
+        the library compares the digest of each PDU."""
+        queue = self.io(ddgst=True)
+        self.assertTrue(queue.ddgst)
+        reads = [queue.submit(wire.read(1, n * self.BLOCKS, self.BLOCKS),
+                              length=self.BLOCKS * 512)
+                 for n in range(self.DEPTH)]
+        time.sleep(0.1)
+        for command in queue.wait_all(reads, 30):
+            self.assert_success(command)
+            self.assertEqual(torn_blocks(command.data, 512), [])
+
+
 class BoundedMemory(FreshTargetCase):
     """Buffers stay within their setting, whatever hosts ask for."""
 

@@ -5,20 +5,12 @@ import unittest
 
 import nvmetcp
 import wire
-from case import TargetCase
+from case import TargetCase, has_ipv6_loopback
 from nvmetcp import CC_ENABLE, DISCOVERY_NQN
 from wire import Log, Prop, Sc, Sqe
 
 ENTRY = HEADER = 1024
 TRADDR_ANY = ('127.0.0.1', '127.0.0.2', '127.3.4.5')
-
-
-def has_ipv6_loopback():
-    try:
-        with socket.create_server(('::1', 0), family=socket.AF_INET6):
-            return True
-    except OSError:
-        return False
 
 
 class DiscoveryCase(TargetCase):
