@@ -262,7 +262,8 @@ static void files_are_written_whole(void **state)
 	assert_int_equal(stat_of.st_mode & 0777, 0640);
 	snprintf(command, sizeof(command), "test \"$(ls -A %s)\" = pid", folder);
 	assert_int_equal(system(command), 0);
-	assert_int_equal(write_file_atomically("/nonexistent/x", "", 0644), -ENOENT);
+	strcat(path, "/below-a-file");
+	assert_int_equal(write_file_atomically(path, "", 0644), -ENOTDIR);
 }
 
 #define CASE(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
