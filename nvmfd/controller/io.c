@@ -66,6 +66,7 @@ static void read_flushed(struct backend_op *op, int result)
 	struct request *r = container_of(op, struct request, op);
 
 	op->opcode = BACKEND_READ;
+	op->length = r->capsule.length;
 	if (result)
 		finish(r, result);
 	else
@@ -82,6 +83,7 @@ static void submit_read(struct request *r)
 		return;
 	}
 	r->op.opcode = BACKEND_FLUSH;
+	r->op.length = 0;
 	r->op.done = read_flushed;
 	result = backend_submit(r->ns->backend, &r->queue->station->lane, &r->op);
 	if (result != BACKEND_PENDING)
@@ -190,7 +192,9 @@ void io_resume(struct request *r)
 
 static void all_flushed(struct flush_all *f)
 {
-	finish(container_of(f, struct request, flush), f->result);
+	/* Not by finish: there is no operation to count. */
+	request_end(container_of(f, struct request, flush),
+		    status_of_errno(f->result, BACKEND_FLUSH));
 }
 
 static void io_flush(struct request *r)

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the storage is asked, what is counted, and who waits for what. */
+#include "rig.h"
+
+#include <stdlib.h>
+
+static struct rig rig;
+static struct rig_host admin, io, other;
+
+static void open_io(const struct rig_settings *s)
+{
+	uint16_t cntlid;
+
+	rig_open(&rig, s);
+	cntlid = host_enable(&admin, &rig, 0, 4);
+	host_connect_io(&io, &rig, cntlid, 1);
+	host_connect_io(&other, &rig, cntlid, 3);	/* on the same worker as 1 */
+}
+
+static void close_io(void)
+{
+	host_close(&admin);
+	host_close(&io);
+	host_close(&other);
+	rig_close(&rig);
+}
+
+/* ---- what the storage sees ---------------------------------------------------------- */
+
+static void test_a_fua_read_flushes_first_and_a_flush_has_no_length(void **state)
+{
+	struct nvme_sqe sqe = sqe_io(NVME_IO_READ, 8, true);
+	uint8_t data[4096];
+
+	open_io(&(struct rig_settings){ .has_volatile_cache = true });
+	assert_int_equal(host_run(&io, &sqe, data, sizeof(data)), 0);
+	assert_int_equal(rig.seen_count, 2);
+	assert_int_equal(rig.seen[0].opcode, BACKEND_FLUSH);
+	assert_int_equal(rig.seen[0].length, 0);
+	assert_int_equal(rig.seen[1].opcode, BACKEND_READ);
+	assert_int_equal(rig.seen[1].length, sizeof(data));
+	assert_int_equal(model_health(&rig.model.subsystem).sectors_read, 8);
+	close_io();
+}
+
+static void test_a_flush_of_every_namespace_counts_as_nothing(void **state)
+{
+	struct nvme_sqe sqe = sqe_of(NVME_IO_FLUSH, NVME_NSID_ALL);
+	struct health_total t;
+
+	for (int has_cache = 0; has_cache < 2; has_cache++) {
+		open_io(&(struct rig_settings){ .has_volatile_cache = has_cache });
+		assert_int_equal(host_run(&io, &sqe, NULL, 0), 0);
+		assert_int_equal(rig.seen_count, has_cache);
+		t = model_health(&rig.model.subsystem);
+		assert_int_equal(t.reads, 0);
+		assert_int_equal(t.writes, 0);
+		close_io();
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_fua_read_flushes_first_and_a_flush_has_no_length),
+		cmocka_unit_test(test_a_flush_of_every_namespace_counts_as_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
