@@ -13,9 +13,7 @@
 #include "backend/registry.h"
 
 #include <linux/fuse.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -97,14 +95,15 @@ static const char path[] = "/tmp/nvmfd-hung";
 /* The process that serves the file that hangs; -1: refused here. */
 static pid_t mount_hung_file(void)
 {
-	int fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	char options[100];
 	pid_t server;
+	int fuse;
 
-	if (fuse < 0 || unshare(CLONE_NEWNS))
+	if (!has_own_mounts() || mount("none", "/tmp", "tmpfs", 0, ""))
 		return -1;
-	mount("none", "/", "none", MS_REC | MS_PRIVATE, "");
-	if (mount("none", "/tmp", "tmpfs", 0, ""))
+	/* Now, because it belongs to the user namespace that opens it. */
+	fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+	if (fuse < 0)
 		return -1;
 	close(open(path, O_CREAT | O_RDWR, 0600));
 	snprintf(options, sizeof(options),
