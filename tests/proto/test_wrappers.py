@@ -8,7 +8,7 @@ from case import TargetCase, pattern, read_blocks, write_blocks
 from nvmetcp import CC_ENABLE, Host
 from wire import Admin, Prop, Sc, Sqe
 
-MS = 300
+MS = 500
 
 
 class Delay(TargetCase):
