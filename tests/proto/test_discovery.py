@@ -228,5 +228,18 @@ class Listening(DiscoveryCase):
                 socket.create_connection(('127.0.0.1', port), timeout=5)
 
 
+class SeveralAddresses(DiscoveryCase):
+    args = ('--listen', '127.0.0.2', '--listen', '127.0.0.3')
+
+    def test_each_has_an_entry_of_its_own(self):
+        port = self.target.ports['discovery']
+        for address in ('127.0.0.2', '127.0.0.3'):
+            header, entries = self.log(self.discovery((address, port)))
+            self.assertEqual(header.numrec, 2)
+            self.assertEqual(sorted(e.traddr.rstrip(b' ') for e in entries),
+                             [b'127.0.0.2', b'127.0.0.3'])
+            self.assertEqual(len({e.portid for e in entries}), 2)
+
+
 if __name__ == '__main__':
     unittest.main()

@@ -192,11 +192,17 @@ class IoConnect(FabricsCase):
                 self.assert_invalid_parameter(cqe, True, DATA_CNTLID)
 
     def test_host_name_is_compared_over_all_its_bytes(self):
-        for nqn in (self.host.nqn[:-1] + '?', self.host.nqn + 'x',
-                    self.host.nqn[:-1]):
+        """Names that are valid and differ late: the seed compared 16 bytes."""
+        self.host = Host('nqn.2026-11.org.example:a-host-with-a-long-name')
+        self.ctrl = self.controller(host=self.host)
+        self.ctrl.set_queues(1)
+        for nqn in (self.host.nqn[:-1] + 'x', self.host.nqn + 'x',
+                    self.host.nqn[:-1], 'nqn.2026-11.org.example:b'):
             with self.subTest(nqn=nqn):
                 _, cqe = self.io_connect(hostnqn=nqn)
                 self.assert_invalid_parameter(cqe, True, DATA_HOSTNQN)
+        _, cqe = self.io_connect()
+        self.assert_status(cqe, Sc.SUCCESS)
 
     def test_host_identifier_is_compared(self):
         other = self.host.hostid[:-1] + bytes([self.host.hostid[-1] ^ 1])
