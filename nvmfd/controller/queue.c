@@ -50,7 +50,7 @@ static void answer_disconnect(struct queue *q)
 	q->disconnect = NULL;
 	timer_cancel(&q->station->worker->timers, &q->wait);
 	request_end(r, NVME_SUCCESS);
-	queue_end(q, "the host disconnected");
+	connection_finish(&q->connection, "the host disconnected");
 }
 
 static void check_disconnect(struct queue *q)
@@ -100,7 +100,9 @@ static void sink_command(struct capsule *c)
 
 	atomic_store_explicit(&q->last_command, q->station->worker->now,
 			      memory_order_relaxed);
-	if (is_fabrics(r))
+	if (q->state == QUEUE_DISCONNECTED)	/* not even a Connect */
+		request_end(r, NVME_COMMAND_SEQUENCE_ERROR | NVME_DNR);
+	else if (is_fabrics(r))
 		fabrics_execute(r);
 	else if (q->state != QUEUE_LIVE)
 		request_end(r, NVME_COMMAND_SEQUENCE_ERROR | NVME_DNR);

@@ -109,8 +109,16 @@ static void send_output(struct connection *c)
 	list_remove(&c->dirty);
 	if (!c->qpair.wants_write && qpair_send(&c->qpair) == QPAIR_ENDED)
 		connection_end(c, NULL);
+	else if (c->finish && !tcp_has_output(&c->qpair.tcp))
+		connection_end(c, c->finish);
 	else
 		watch_peer(c);
+}
+
+void connection_finish(struct connection *c, const char *reason)
+{
+	c->finish = reason;
+	connection_kick(c);
 }
 
 /* What it sends is not read, or the worker has no memory for what it sends. */

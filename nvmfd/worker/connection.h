@@ -43,6 +43,7 @@ struct connection {
 	uint64_t progress_at;		/* ns */
 	bool is_established;		/* the handshake is over */
 	bool is_closing;		/* a TermReq was sent */
+	const char *finish;		/* why it ends once all is sent; NULL: it goes on */
 	bool has_ended;
 	const char *reason;		/* why it ended; NULL: the peer closed it */
 };
@@ -69,6 +70,10 @@ static inline void connection_kick(struct connection *c)
 
 /* Sends what it can and closes; `ended` is called at once.  A literal. */
 void connection_end(struct connection *, const char *reason);
+
+/* Ends it when all that is queued has been sent, or the peer takes nothing for
+ * too long.  A literal. */
+void connection_finish(struct connection *, const char *reason);
 
 /* Frees it at the end of the turn; it has ended. */
 void connection_bury(struct connection *);

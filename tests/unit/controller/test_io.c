@@ -59,11 +59,57 @@ static void test_a_flush_of_every_namespace_counts_as_nothing(void **state)
 	}
 }
 
+/* ---- Disconnect ------------------------------------------------------------------------ */
+
+/* More answers than the socket takes, and a host that reads them late. */
+static void test_disconnect_comes_after_answers_that_the_socket_did_not_take(void **state)
+{
+	static uint8_t data[64][16384];
+	struct capsule *reads[64], *disconnect;
+	struct nvme_sqe read = sqe_io(NVME_IO_READ, 32, false), end = sqe_disconnect();
+
+	open_io(&(struct rig_settings){ .is_immediate = true });
+	for (int i = 0; i < 64; i++)
+		reads[i] = host_submit(&io, &read, data[i], sizeof(data[i]));
+	disconnect = host_submit(&io, &end, NULL, 0);
+	assert_false(host_sees_end(&admin, 200));
+	for (int i = 0; i < 64; i++)
+		assert_int_equal(host_wait(&io, reads[i]), 0);
+	assert_int_equal(host_wait(&io, disconnect), 0);
+	assert_true(host_sees_end(&io, RIG_PATIENCE_MS));
+	close_io();
+}
+
+/* While Disconnect waits for a command, nothing else may begin: least of all a
+ * Connect, which would make this queue another controller's. */
+static void test_nothing_is_executed_behind_a_disconnect(void **state)
+{
+	struct nvme_sqe read = sqe_io(NVME_IO_READ, 8, false), end = sqe_disconnect();
+	struct host_connect how = { .qid = 0 };
+	struct capsule *slow, *disconnect, *connect;
+	uint8_t data[4096];
+
+	open_io(NULL);
+	rig_hold(&rig);
+	slow = host_submit(&io, &read, data, sizeof(data));
+	rig_await_held(&rig, 1);
+	disconnect = host_submit(&io, &end, NULL, 0);
+	connect = host_submit_connect(&io, &how);
+	assert_int_equal(host_wait(&io, connect) & ~NVME_DNR, NVME_COMMAND_SEQUENCE_ERROR);
+	assert_int_equal(registry_count(&rig.target.registry), 1);
+	rig_release(&rig);
+	assert_int_equal(host_wait(&io, slow), 0);
+	assert_int_equal(host_wait(&io, disconnect), 0);
+	close_io();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_fua_read_flushes_first_and_a_flush_has_no_length),
 		cmocka_unit_test(test_a_flush_of_every_namespace_counts_as_nothing),
+		cmocka_unit_test(test_disconnect_comes_after_answers_that_the_socket_did_not_take),
+		cmocka_unit_test(test_nothing_is_executed_behind_a_disconnect),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
