@@ -247,7 +247,7 @@ static void ended(struct connection *conn)
 	struct request *waiting = q->connect_request ? q->connect_request : q->disconnect;
 
 	log_end(q);
-	list_remove(&q->waiter.link);
+	pool_wait_no_more(q->station->worker->pool, &q->waiter);
 	end_parked(q);
 	q->connect_request = q->disconnect = NULL;
 	if (waiting)

@@ -187,7 +187,10 @@ void request_park(struct request *r)
 
 	q->waiter.serve = serve;
 	list_append(&q->parked, &r->capsule.link);
-	pool_wait(q->station->worker->pool, &q->waiter);
+	/* Who waits for his own buffers to come back waits from then on: among
+	 * the waiters he would hold up those behind him. */
+	if (may_hold(q, r->capsule.length))
+		pool_wait(q->station->worker->pool, &q->waiter);
 }
 
 uint8_t *request_reply(struct request *r, uint32_t length)

@@ -157,6 +157,12 @@ void pool_wait(struct pool *p, struct pool_waiter *w)
 		list_append(&p->waiters, &w->link);
 }
 
+void pool_wait_no_more(struct pool *p, struct pool_waiter *w)
+{
+	p->has_news |= p->waiters.next == &w->link;
+	list_remove(&w->link);
+}
+
 bool pool_is_contended(const struct pool *p)
 {
 	return !list_is_empty(&p->waiters);

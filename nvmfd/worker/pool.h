@@ -47,6 +47,8 @@ void pool_give(struct pool *, void *buffer, size_t size);
 
 /* Queues a waiter, or leaves it in its place. */
 void pool_wait(struct pool *, struct pool_waiter *);
+/* Takes a waiter off the queue, where it may have been in the others' way. */
+void pool_wait_no_more(struct pool *, struct pool_waiter *);
 /* Whether ordinary users must queue up behind those who wait. */
 bool pool_is_contended(const struct pool *);
 /* Serves the waiters in turn with what has been given back since. */

@@ -103,6 +103,30 @@ static void test_nothing_is_executed_behind_a_disconnect(void **state)
 	close_io();
 }
 
+/* ---- buffers ----------------------------------------------------------------------------- */
+
+#define GREEDY 24
+
+/* A host that takes nothing of what it asked for reaches the share of one
+ * connection; that it waits for itself must not make others wait. */
+static void test_who_waits_for_his_own_buffers_holds_up_nobody(void **state)
+{
+	static uint8_t data[GREEDY][131072], own[131072];
+	struct nvme_sqe read = sqe_io(NVME_IO_READ, 256, false);
+	struct capsule *c;
+
+	open_io(&(struct rig_settings){ .buffers = 8 << 20 });
+	for (int i = 0; i < GREEDY; i++)
+		host_submit(&io, &read, data[i], sizeof(data[i]));
+	assert_false(host_sees_end(&admin, 300));
+	c = host_submit(&other, &read, own, sizeof(own));
+	for (int i = 0; i < 100 && !other.has_ended[c - other.capsules]; i++)
+		assert_true(qpair_wait(&other.qpair, &other.buffer, 20) >= 0);
+	assert_true(other.has_ended[c - other.capsules]);
+	assert_int_equal(c->status, 0);
+	close_io();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -110,6 +134,7 @@ int main(void)
 		cmocka_unit_test(test_a_flush_of_every_namespace_counts_as_nothing),
 		cmocka_unit_test(test_disconnect_comes_after_answers_that_the_socket_did_not_take),
 		cmocka_unit_test(test_nothing_is_executed_behind_a_disconnect),
+		cmocka_unit_test(test_who_waits_for_his_own_buffers_holds_up_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
