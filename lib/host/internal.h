@@ -12,6 +12,7 @@
 #define SENTENCE_SIZE 320
 #define RECEIVE_BUFFER_SIZE (256u * 1024)
 #define SPARE_CHUNKS 4
+#define PATIENCE_MS 100
 
 /* A place for one command under way; its index is the command identifier. */
 struct slot {
@@ -73,6 +74,8 @@ uint64_t now_ms(void);
 
 /* The slots for a queue of `entries`.  0 or -ENOMEM. */
 int queue_init(struct nvmf_queue *, struct nvmf_ctrl *, uint16_t qid, unsigned int entries);
+/* nvmf_queue_process; by choice it waits up to PATIENCE_MS for the first byte. */
+int queue_process(struct nvmf_queue *, bool may_wait);
 /* Wraps a connected socket, which becomes the queue's own. */
 int queue_start(struct nvmf_queue *, int fd);
 /* Ends it: every command under way completes with `error`. */

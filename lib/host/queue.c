@@ -104,6 +104,7 @@ int queue_start(struct nvmf_queue *q, int fd)
 		.allow_data_digest = q->ctrl->options.data_digest,
 		.maxh2cdata = UINT32_MAX };	/* of C2HData: any length */
 	net_stream_socket(&q->qpair.net, fd);
+	net_stream_patience(&q->qpair.net, PATIENCE_MS);
 	q->qpair.queue.host = &host_ops;
 	q->qpair.wants_write = q->qpair.has_shut = false;
 	q->error = 0;
@@ -252,11 +253,12 @@ static int check_deadlines(struct nvmf_queue *q)
 	return -ETIMEDOUT;
 }
 
-/* Sends and takes what there is. */
-static bool transfer(struct nvmf_queue *q)
+/* Sends and takes what there is; or waits a moment until there is something. */
+static bool transfer(struct nvmf_queue *q, bool may_wait)
 {
 	if (qpair_send(&q->qpair) == QPAIR_ENDED)
 		return false;
+	q->qpair.net.waits_once = may_wait && !q->qpair.wants_write;
 	if (qpair_receive(&q->qpair, &q->buffer, RECEIVE_BUDGET) == QPAIR_ENDED)
 		return false;
 	if (qpair_send(&q->qpair) == QPAIR_ENDED)
@@ -264,7 +266,7 @@ static bool transfer(struct nvmf_queue *q)
 	return q->qpair.tcp.state < TCP_STATE_TERMINATING;
 }
 
-int nvmf_queue_process(struct nvmf_queue *q)
+int queue_process(struct nvmf_queue *q, bool may_wait)
 {
 	unsigned int before = q->ended;
 	int error;
@@ -273,10 +275,15 @@ int nvmf_queue_process(struct nvmf_queue *q)
 		return q->error;
 	if (!q->qid)
 		keep_alive_check(q->ctrl, now_ms());
-	if (!transfer(q))
+	if (!transfer(q, may_wait))
 		return end_with_reason(q);
 	error = check_deadlines(q);
 	return error ? error : (int)(q->ended - before);
+}
+
+int nvmf_queue_process(struct nvmf_queue *q)
+{
+	return queue_process(q, false);
 }
 
 static uint64_t next_event(const struct nvmf_queue *q)

@@ -38,21 +38,28 @@ static uint64_t end_of(int timeout_ms)
 	return timeout_ms < 0 ? UINT64_MAX : now_ms() + (uint64_t)timeout_ms;
 }
 
+static int poll_queue(struct nvmf_queue *q, int timeout_ms)
+{
+	struct pollfd p = { nvmf_queue_fd(q), nvmf_queue_events(q), 0 };
+
+	return poll_for(&p, 1, sooner(timeout_ms, nvmf_queue_due(q)));
+}
+
 int nvmf_queue_wait(struct nvmf_queue *q, int timeout_ms)
 {
 	uint64_t end = end_of(timeout_ms);
 
 	for (;;) {
-		struct pollfd p;
-		int left, n = nvmf_queue_process(q);
+		int due = sooner(left_until(end), nvmf_queue_due(q)), n;
+		bool is_patient = q->busy_count && (due < 0 || due > PATIENCE_MS);
 
-		if (n || !q->busy_count)
+		n = queue_process(q, is_patient);
+		if (n || !q->busy_count || !left_until(end))
 			return n;
-		left = left_until(end);
-		if (!left)
-			return 0;
-		p = (struct pollfd){ nvmf_queue_fd(q), nvmf_queue_events(q), 0 };
-		n = poll_for(&p, 1, sooner(left, nvmf_queue_due(q)));
+		/* With time left and all sent, the receive was the wait. */
+		if (is_patient && !tcp_has_output(&q->qpair.tcp))
+			continue;
+		n = poll_queue(q, left_until(end));
 		if (n < 0)
 			return n;
 	}

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 /* A peer that is gone is noticed within about this time, even when nobody has
@@ -15,11 +16,13 @@ static ssize_t socket_receive(struct net_stream *s, const struct iovec *iov, int
 {
 	struct msghdr m = { .msg_iov = (struct iovec *)(uintptr_t)iov,
 			    .msg_iovlen = (size_t)count };
+	int flags = s->waits_once ? 0 : MSG_DONTWAIT;
 	ssize_t n;
 
+	s->waits_once = false;
 	do
-		n = count == 1 ? recv(s->fd, iov->iov_base, iov->iov_len, MSG_DONTWAIT) :
-				 recvmsg(s->fd, &m, MSG_DONTWAIT);
+		n = count == 1 ? recv(s->fd, iov->iov_base, iov->iov_len, flags) :
+				 recvmsg(s->fd, &m, flags);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : n;
 }
@@ -70,4 +73,12 @@ void net_stream_socket(struct net_stream *s, int fd)
 	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, DEAD_PEER_SECONDS / 6);
 	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, 3);
 	set_option(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, DEAD_PEER_SECONDS * 1000);
+}
+
+void net_stream_patience(struct net_stream *s, unsigned int ms)
+{
+	struct timeval t = { .tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000 };
+
+	fcntl(s->fd, F_SETFL, fcntl(s->fd, F_GETFL) & ~O_NONBLOCK);
+	setsockopt(s->fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
 }

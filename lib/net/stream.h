@@ -30,11 +30,19 @@ struct net_ops {
 struct net_stream {
 	const struct net_ops *ops;
 	int fd;				/* to poll; -1: closed */
+	bool waits_once;		/* the next receive may wait: net_stream_patience */
 };
 
 /* Wraps a connected TCP socket, which becomes the stream's own: non-blocking,
  * no Nagle, TCP keep alive and user timeout set. */
 void net_stream_socket(struct net_stream *, int fd);
+
+/*
+ * For a thread that has nothing else to do: a receive with waits_once set waits
+ * for the first byte, so long at most, which saves the call of poll.  The flag is
+ * cleared by it.
+ */
+void net_stream_patience(struct net_stream *, unsigned int ms);
 
 #define NET_ADDRESS_TEXT 64		/* longest address text, with its NUL */
 
