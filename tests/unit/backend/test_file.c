@@ -4,8 +4,11 @@
 
 #include "backend/config.h"
 
+#include <linux/fiemap.h>
+#include <linux/fs.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -139,6 +142,56 @@ static void flush_and_fua_sync(void **state)
 	assert_int_equal(seen_durable, !NO_SYNC_FOR_TEST);
 	backend_close(b);
 	bed_close(&bed);
+}
+
+/* Whether the file's data still waits in memory for a place on the disk. */
+static bool is_only_in_memory(void)
+{
+	struct {
+		struct fiemap map;
+		struct fiemap_extent extents[4];
+	} m = { .map = { .fm_length = FIEMAP_MAX_OFFSET,
+			 .fm_extent_count = 4 } };
+	int fd = open(path, O_RDONLY);
+	bool is_delayed = false;
+
+	assert_true(fd >= 0);
+	if (!ioctl(fd, FS_IOC_FIEMAP, &m))
+		for (unsigned int i = 0; i < m.map.fm_mapped_extents; i++)
+			is_delayed |= m.extents[i].fe_flags &
+				FIEMAP_EXTENT_DELALLOC;
+	close(fd);
+	return is_delayed;
+}
+
+static void sync_with(enum io_engine_kind kind)
+{
+	struct backend *b = open_path();
+	char data[512] = { 1 };
+	struct bed bed;
+
+	bed_open(&bed, kind);
+	assert_int_equal(bed_run(&bed, b, BACKEND_WRITE, 0, 0, data, 512), 0);
+	if (!is_only_in_memory())
+		print_message("# this filesystem hides what it delays\n");
+	assert_int_equal(bed_run(&bed, b, BACKEND_FLUSH, 0, 0, NULL, 0), 0);
+	assert_true(NO_SYNC_FOR_TEST || !is_only_in_memory());
+	assert_int_equal(bed_run(&bed, b, BACKEND_WRITE, 0, 65536, data, 512),
+			 0);
+	assert_int_equal(bed_run(&bed, b, BACKEND_WRITE, BACKEND_FUA, 65536,
+				 data, 512), 0);
+	assert_true(NO_SYNC_FOR_TEST || !is_only_in_memory());
+	backend_close(b);
+	bed_close(&bed);
+	unlink(path);
+	make_file(SIZE);
+}
+
+/* As the filesystem sees it, because io_uring's calls can't be counted here. */
+static void what_is_synced_is_on_the_disk(void **state)
+{
+	sync_with(IO_ENGINE_URING);
+	sync_with(IO_ENGINE_THREADS);
 }
 
 /* The kernel says it once; the host's data stays lost. */
@@ -438,6 +491,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(keeps_what_is_written),
 		CASE(flush_and_fua_sync),
+		CASE(what_is_synced_is_on_the_disk),
 		CASE(a_failed_sync_is_never_forgotten),
 		CASE(a_file_made_shorter_is_an_error),
 		CASE(wrong_targets_are_refused),
