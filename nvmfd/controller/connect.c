@@ -178,6 +178,7 @@ static uint16_t admit(struct controller *ctrl, struct queue *q)
 		return STATUS_DUPLICATE;
 	ctrl->queues[qid] = q;
 	ctrl->queue_count++;
+	ctrl->has_had_queues = true;
 	controller_complete(ctrl);
 	c->controller = ctrl;
 	return NVME_SUCCESS;

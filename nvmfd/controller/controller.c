@@ -167,6 +167,11 @@ static void end_drain(struct controller *c)
 	settle(c);
 }
 
+static bool is_shutting_down(const struct controller *c)
+{
+	return (c->csts & NVME_CSTS_SHST_MASK) == NVME_CSTS_SHST_OCCURRING;
+}
+
 static void shutdown_flushed(struct flush_all *f)
 {
 	struct controller *c = container_of(f, struct controller, flush);
@@ -183,8 +188,10 @@ static void drained(struct controller *c)
 		flush_all_start(&c->flush, c->station, shutdown_flushed);
 		return;
 	}
-	c->csts = 0;
+	/* A shutdown that was asked for meanwhile comes next. */
+	c->csts = is_shutting_down(c) ? NVME_CSTS_SHST_OCCURRING : 0;
 	c->granted = 0;
+	c->has_had_queues = false;
 	c->async_config = 0;
 	end_drain(c);
 }
@@ -255,18 +262,20 @@ static void enable(struct controller *c)
 }
 
 /* Does what CC asks for and CSTS does not show yet, one thing at a time: it is
- * called again when a drain has ended. */
+ * called again when a drain has ended.  A reset comes first, so that CSTS still
+ * says of a shutdown beside it that it is complete. */
 static void settle(struct controller *c)
 {
 	bool is_enabled = c->cc & NVME_CC_EN;
+	bool needs_reset = c->csts & (NVME_CSTS_RDY | NVME_CSTS_CFS);
 
 	if (c->drain)
 		return;
-	if ((c->csts & NVME_CSTS_SHST_MASK) == NVME_CSTS_SHST_OCCURRING)
-		start_drain(c, DRAIN_SHUTDOWN);
-	else if (!is_enabled && c->csts)
+	if (!is_enabled && needs_reset)
 		start_drain(c, DRAIN_RESET);
-	else if (is_enabled && !c->csts)
+	else if (is_shutting_down(c))
+		start_drain(c, DRAIN_SHUTDOWN);
+	else if (is_enabled && !needs_reset)
 		enable(c);
 }
 

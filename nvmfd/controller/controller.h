@@ -113,6 +113,7 @@ struct controller {
 	struct queue **queues;		/* [QID]; NULL: free */
 	uint32_t queue_count;		/* of them in use */
 	uint32_t granted;		/* I/O queues granted; 0: not asked for */
+	bool has_had_queues;		/* since the last reset: `granted` is final */
 
 	uint32_t cc, csts;
 	enum drain drain;

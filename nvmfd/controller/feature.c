@@ -21,7 +21,7 @@ static void set_queues(struct request *r, uint32_t value)
 		request_end(r, NVME_INVALID_FIELD | NVME_DNR);
 		return;
 	}
-	if (c->queue_count) {
+	if (c->has_had_queues) {
 		request_end(r, NVME_COMMAND_SEQUENCE_ERROR | NVME_DNR);
 		return;
 	}

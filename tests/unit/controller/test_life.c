@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A controller's life: CC and CSTS, keep alive, what ends while something else
+ * is under way. */
+#include "rig.h"
+
+#include <unistd.h>
+
+static struct rig rig;
+static struct rig_host admin, io;
+
+/* ---- CC and CSTS ---------------------------------------------------------------------- */
+
+static void test_a_shutdown_while_disabled_completes_and_stays(void **state)
+{
+	rig_open(&rig, NULL);
+	host_connect_admin(&admin, &rig, 0);
+	host_write_cc(&admin, RIG_CC_OFF | RIG_SHN);
+	host_await_csts(&admin, NVME_CSTS_SHST_COMPLETE);
+	host_write_cc(&admin, RIG_CC);
+	host_await_csts(&admin, NVME_CSTS_RDY);
+	host_close(&admin);
+	rig_close(&rig);
+}
+
+static void test_a_shutdown_during_a_reset_is_not_forgotten(void **state)
+{
+	struct nvme_sqe read = sqe_io(NVME_IO_READ, 8, false);
+	uint8_t data[4096];
+	uint16_t cntlid;
+
+	rig_open(&rig, NULL);
+	cntlid = host_enable(&admin, &rig, 0, 2);
+	host_connect_io(&io, &rig, cntlid, 1);
+	rig_hold(&rig);
+	host_submit(&io, &read, data, sizeof(data));
+	rig_await_held(&rig, 1);
+	host_write_cc(&admin, RIG_CC_OFF);
+	assert_int_equal(host_read_csts(&admin), NVME_CSTS_RDY);
+	host_write_cc(&admin, RIG_CC_OFF | RIG_SHN);
+	rig_release(&rig);
+	host_await_csts(&admin, NVME_CSTS_SHST_COMPLETE);
+	host_close(&admin);
+	host_close(&io);
+	rig_close(&rig);
+}
+
+static void test_enable_during_a_reset_comes_after_it(void **state)
+{
+	struct nvme_sqe read = sqe_io(NVME_IO_READ, 8, false);
+	uint8_t data[4096];
+	uint16_t cntlid;
+
+	rig_open(&rig, NULL);
+	cntlid = host_enable(&admin, &rig, 0, 2);
+	host_connect_io(&io, &rig, cntlid, 1);
+	rig_hold(&rig);
+	host_submit(&io, &read, data, sizeof(data));
+	rig_await_held(&rig, 1);
+	host_write_cc(&admin, RIG_CC_OFF);
+	host_write_cc(&admin, RIG_CC);
+	rig_release(&rig);
+	rig_await_queues(&rig, 1);
+	host_await_csts(&admin, NVME_CSTS_RDY);
+	host_close(&admin);
+	host_close(&io);
+	rig_close(&rig);
+}
+
+/* ---- Number of Queues -------------------------------------------------------------------- */
+
+static uint16_t set_queues(struct rig_host *h)
+{
+	struct nvme_sqe sqe = sqe_of(NVME_ADMIN_SET_FEATURES, 0);
+
+	sqe.cdw10 = le32_of(NVME_FEAT_QUEUES);
+	return host_run(h, &sqe, NULL, 0) & ~NVME_DNR;
+}
+
+static void test_number_of_queues_is_settled_by_the_first_until_a_reset(void **state)
+{
+	struct nvme_sqe end = sqe_disconnect();
+	uint16_t cntlid;
+
+	rig_open(&rig, NULL);
+	cntlid = host_enable(&admin, &rig, 0, 2);
+	assert_int_equal(set_queues(&admin), 0);
+	host_connect_io(&io, &rig, cntlid, 1);
+	assert_int_equal(set_queues(&admin), NVME_COMMAND_SEQUENCE_ERROR);
+	assert_int_equal(host_run(&io, &end, NULL, 0), 0);
+	rig_await_queues(&rig, 1);
+	assert_int_equal(set_queues(&admin), NVME_COMMAND_SEQUENCE_ERROR);
+	host_write_cc(&admin, RIG_CC_OFF);
+	host_await_csts(&admin, 0);
+	host_write_cc(&admin, RIG_CC);
+	assert_int_equal(set_queues(&admin), 0);
+	host_close(&admin);
+	host_close(&io);
+	rig_close(&rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_shutdown_while_disabled_completes_and_stays),
+		cmocka_unit_test(test_a_shutdown_during_a_reset_is_not_forgotten),
+		cmocka_unit_test(test_enable_during_a_reset_comes_after_it),
+		cmocka_unit_test(test_number_of_queues_is_settled_by_the_first_until_a_reset),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
