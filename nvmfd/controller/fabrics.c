@@ -120,18 +120,28 @@ static const struct fabrics_command *find_command(uint8_t type)
 	return NULL;
 }
 
+/* A queue that is about to end is nowhere: it must not become another. */
+static unsigned int where_is(const struct queue *q)
+{
+	if (q->state == QUEUE_NEW)
+		return ON_NEW;
+	if (q->state != QUEUE_LIVE)
+		return 0;
+	return q->qid ? ON_IO : ON_ADMIN;
+}
+
 void fabrics_execute(struct request *r)
 {
 	const struct queue *q = r->queue;
 	const struct fabrics_command *row =
 		find_command((uint8_t)le32_get(r->capsule.sqe.nsid));
-	uint8_t here = q->state != QUEUE_LIVE ? ON_NEW : q->qid ? ON_IO : ON_ADMIN;
+	unsigned int here = where_is(q);
 
 	if (!row)
 		request_end(r, NVME_INVALID_OPCODE | NVME_DNR);
 	else if (row->where & here)
 		row->execute(r);
-	else if (row->where & ON_NEW || here == ON_NEW)
+	else if (row->where & ON_NEW || q->state != QUEUE_LIVE)
 		request_end(r, NVME_COMMAND_SEQUENCE_ERROR | NVME_DNR);
 	else
 		request_end(r, NVME_INVALID_FIELD | NVME_DNR);
