@@ -137,12 +137,15 @@ static int sleep_ms(const struct worker *w)
 	return when > 3600000 ? 3600000 : (int)when;
 }
 
-static void turn(struct worker *w)
+void worker_turn(struct worker *w, int most_ms)
 {
 	struct worker_private *p = w->private;
 	struct epoll_event events[EVENTS_A_TURN];
-	int n = epoll_wait(p->epoll, events, EVENTS_A_TURN, sleep_ms(w));
+	int n, wait = sleep_ms(w);
 
+	if (most_ms >= 0 && (wait < 0 || wait > most_ms))
+		wait = most_ms;
+	n = epoll_wait(p->epoll, events, EVENTS_A_TURN, wait);
 	w->now = worker_clock();
 	for (int i = 0; i < n; i++) {
 		struct worker_source *s = events[i].data.ptr;
@@ -166,7 +169,7 @@ static void *run(void *argument)
 	snprintf(name, sizeof(name), "worker %u", w->index);
 	prctl(PR_SET_NAME, name);
 	while (!atomic_load_explicit(&w->private->must_stop, memory_order_relaxed))
-		turn(w);
+		worker_turn(w, -1);
 	return NULL;
 }
 

@@ -61,6 +61,9 @@ struct worker {
 int worker_open(struct worker **, unsigned int index, const struct worker_settings *,
 		char *error, size_t error_size);
 int worker_start(struct worker *);
+/* One turn of the loop, for who drives a worker without its thread: waits for
+ * `most_ms` at most (-1: as long as it takes). */
+void worker_turn(struct worker *, int most_ms);
 /* Thread: any.  Asks the loop to end; joins it. */
 void worker_stop(struct worker *);
 /* After worker_stop. */
