@@ -68,6 +68,8 @@ int nvmf_queue_wait(struct nvmf_queue *q, int timeout_ms)
 /* ---- a controller --------------------------------------------------------------------------- */
 
 #define POLLED_MAX 256
+/* How long to sleep where there are more queues than that. */
+#define LOOK_MS 10
 
 static bool is_ours(const struct nvmf_queue *q)
 {
@@ -108,6 +110,8 @@ static int poll_all(struct nvmf_ctrl *ctrl, int timeout_ms)
 	for (unsigned int i = 0; i < ctrl->queue_count; i++)
 		if (is_ours(ctrl->queues[i]))
 			add(fds, &count, ctrl->queues[i], &due);
+	if (ctrl->queue_count >= POLLED_MAX)
+		due = sooner(due, LOOK_MS);
 	return poll_for(fds, count, due);
 }
 

@@ -229,6 +229,12 @@ class Copy(ToolCase):
         if not os.path.exists('/dev/full'):
             self.skipTest('there is no /dev/full')
         self.assert_fails(self.run_tool('read', '-c', '8', '-D', '/dev/full'), 'No space left')
+        with open('/dev/full', 'wb') as full:
+            for args in (['id-ctrl'], ['id-ctrl', '--json'], ['read', '--help']):
+                done = subprocess.run([NVMF, args[0], *self.where(), '-n', self.target.nqn,
+                                       *args[1:]], stdout=full, stderr=subprocess.PIPE,
+                                      timeout=TIME_LIMIT, check=False)
+                self.assert_fails(done, 'could not write')
 
     def test_no_progress_but_on_a_terminal(self):
         done = self.run_tool('read', '-z', '32m')
@@ -332,6 +338,12 @@ class Usage(unittest.TestCase):
 
 
 class Identity(ToolCase):
+
+    def test_digests_that_are_not_to_be_had(self):
+        with daemon.Daemon('ramdisk:1M') as target:
+            for option, name in (('-g', 'header'), ('-G', 'data')):
+                self.assert_fails(nvmf('id-ctrl', '-a', target.host, '-s', str(target.ports['io']),
+                                       '-n', target.nqn, option), f'without {name} digests')
 
     def test_what_is_refused(self):
         self.assert_fails(nvmf('id-ctrl', *self.where(), '-n', self.target.nqn + 'x'),

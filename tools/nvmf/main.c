@@ -10,6 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What stdout did not take, a full disk's for one, is an error. */
+static int check_output(int result)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return result;
+	return result ? result : fail("could not write the output");
+}
+
 static int run(int argc, char **argv)
 {
 	const struct command *command = command_find(argv[1]);
@@ -22,9 +30,9 @@ static int run(int argc, char **argv)
 		return -1;
 	if (settings.help) {
 		options_help(command);
-		return 0;
+		return check_output(0);
 	}
-	return command->run(&settings);
+	return check_output(command->run(&settings));
 }
 
 static bool is_word(const char *text, const char *one, const char *other, const char *third)

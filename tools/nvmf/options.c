@@ -85,8 +85,10 @@ static const struct option_row rows[] = {
 	  "reads among all commands; the others OVERWRITE the namespace" },
 	{ "time", 0, NUMBER, GROUP_PERF, AT(seconds), "SECONDS", 10, 1, 1000000,
 	  "how long" },
+	{ "random", 0, FLAG, GROUP_PERF, AT(is_random), NULL, 0, ANY_NUMBER,
+	  "any block at any time; the default" },
 	{ "sequential", 0, FLAG, GROUP_PERF, AT(is_sequential), NULL, 0, ANY_NUMBER,
-	  "block after block (at random)" },
+	  "block after block" },
 	{ "human-readable", 'H', FLAG, GROUP_FIELDS, AT(words), NULL, 0, ANY_NUMBER,
 	  "say in words what each field is" },
 	{ "output-format", 'o', TEXT, GROUP_OUTPUT, AT(format), "FORMAT", 0, ANY_NUMBER,
@@ -194,6 +196,8 @@ static int fail_option(const struct command *command, int value, char **argv)
 
 static int check(struct settings *s)
 {
+	if (s->is_random && s->is_sequential)
+		return fail("--random or --sequential, not both");
 	if (s->transport && strcmp(s->transport, "tcp"))
 		return fail("--transport: '%s' is not known; there is tcp", s->transport);
 	if (s->format && strcmp(s->format, "json") && strcmp(s->format, "normal"))

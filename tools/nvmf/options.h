@@ -34,7 +34,7 @@ struct settings {
 	bool retain, raw;
 
 	uint64_t depth, io_size, read_percent, seconds;
-	bool is_sequential;
+	bool is_random, is_sequential;
 
 	const char *format;
 	bool json, words, quiet, help;

@@ -94,6 +94,19 @@ int session_check(struct nvmf_ctrl *ctrl, int result)
 	return result < 0 ? fail("%s", nvmf_ctrl_error(ctrl)) : 0;
 }
 
+/* Who asks for digests does not want to go without, as Linux has it. */
+static int check_digests(struct nvmf_ctrl *ctrl, const struct settings *s)
+{
+	struct nvmf_ctrl_info info;
+
+	nvmf_ctrl_info(ctrl, &info);
+	if (s->header_digest && !info.header_digest)
+		return fail("--hdr-digest: the controller does without header digests");
+	if (s->data_digest && !info.data_digest)
+		return fail("--data-digest: the controller does without data digests");
+	return 0;
+}
+
 struct nvmf_ctrl *session_open(const struct settings *s)
 {
 	struct nvmf_ctrl_options options = NVMF_CTRL_OPTIONS_INIT;
@@ -115,7 +128,7 @@ struct nvmf_ctrl *session_open(const struct settings *s)
 		fail("out of memory");
 		return NULL;
 	}
-	if (!session_check(ctrl, nvmf_ctrl_connect(ctrl)))
+	if (!session_check(ctrl, nvmf_ctrl_connect(ctrl)) && !check_digests(ctrl, s))
 		return ctrl;
 	nvmf_ctrl_destroy(ctrl);
 	return NULL;
