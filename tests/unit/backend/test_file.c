@@ -147,20 +147,20 @@ static void flush_and_fua_sync(void **state)
 /* Whether the file's data still waits in memory for a place on the disk. */
 static bool is_only_in_memory(void)
 {
-	struct {
-		struct fiemap map;
-		struct fiemap_extent extents[4];
-	} m = { .map = { .fm_length = FIEMAP_MAX_OFFSET,
-			 .fm_extent_count = 4 } };
+	struct fiemap *m = calloc(1, sizeof(*m) +
+				  4 * sizeof(struct fiemap_extent));
 	int fd = open(path, O_RDONLY);
 	bool is_delayed = false;
 
 	assert_true(fd >= 0);
-	if (!ioctl(fd, FS_IOC_FIEMAP, &m))
-		for (unsigned int i = 0; i < m.map.fm_mapped_extents; i++)
-			is_delayed |= m.extents[i].fe_flags &
+	m->fm_length = FIEMAP_MAX_OFFSET;
+	m->fm_extent_count = 4;
+	if (!ioctl(fd, FS_IOC_FIEMAP, m))
+		for (unsigned int i = 0; i < m->fm_mapped_extents; i++)
+			is_delayed |= m->fm_extents[i].fe_flags &
 				FIEMAP_EXTENT_DELALLOC;
 	close(fd);
+	free(m);
 	return is_delayed;
 }
 
