@@ -9,6 +9,7 @@ static void association_unused(struct timer *);
 static void stayed_incomplete(struct timer *);
 static void end_admin(struct worker_message *);
 static void settle(struct controller *);
+static void keep_association(struct controller *);
 
 static void fill_in(struct controller *c, struct queue *admin, const struct connect *connect)
 {
@@ -46,6 +47,7 @@ uint16_t controller_create(struct queue *admin, const struct connect *connect)
 	}
 	admin->controller = c;
 	keep_alive_start(c);
+	keep_association(c);
 	log_say(t->log, LOG_NOTICE, "controller %u: connected by \"%s\"%s", c->cntlid,
 		c->hostnqn, c->is_discovery ? " for discovery" : "");
 	return NVME_SUCCESS;
@@ -211,6 +213,9 @@ static void start_drain(struct controller *c, enum drain why)
 
 	c->drain = why;
 	controller_complete(c);
+	/* No keep alive command is taken while it is disabled, and none is due
+	 * once it is shut down: the association has a time of its own then. */
+	keep_alive_stop(c);
 	timer_arm(&w->timers, &c->drain_deadline, w->now + DRAIN_DEADLINE_S * NS_PER_S);
 	event_abort_all(c, NVME_ABORTED_SQ_DELETION);
 	end_io_queues(c);
@@ -254,11 +259,13 @@ static bool is_valid_cc(const struct controller *c, uint32_t cc)
 
 static void enable(struct controller *c)
 {
-	timer_cancel(&c->station->worker->timers, &c->association);
-	if (is_valid_cc(c, c->cc))
-		c->csts = NVME_CSTS_RDY;
-	else
+	if (!is_valid_cc(c, c->cc)) {
 		c->csts |= NVME_CSTS_CFS;
+		return;
+	}
+	timer_cancel(&c->station->worker->timers, &c->association);
+	c->csts = NVME_CSTS_RDY;
+	keep_alive_start(c);
 }
 
 /* Does what CC asks for and CSTS does not show yet, one thing at a time: it is
@@ -284,9 +291,7 @@ void controller_write_cc(struct controller *c, uint32_t cc)
 	uint32_t old = c->cc;
 
 	c->cc = cc;
-	if (NVME_CC_SHN(cc) && !NVME_CC_SHN(old)) {
-		keep_alive_stop(c);
+	if (NVME_CC_SHN(cc) && !NVME_CC_SHN(old))
 		c->csts = (c->csts & ~NVME_CSTS_SHST_MASK) | NVME_CSTS_SHST_OCCURRING;
-	}
 	settle(c);
 }

@@ -49,7 +49,7 @@ void keep_alive_start(struct controller *c)
 
 	keep_alive_stop(c);
 	timer_init(&c->keep_alive, fired);
-	if (period(c))
+	if (period(c) && !(c->csts & NVME_CSTS_SHST_MASK))
 		timer_arm(&w->timers, &c->keep_alive, w->now + period(c));
 }
 

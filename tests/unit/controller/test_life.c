@@ -98,6 +98,45 @@ static void test_number_of_queues_is_settled_by_the_first_until_a_reset(void **s
 	rig_close(&rig);
 }
 
+/* ---- time --------------------------------------------------------------------------------- */
+
+static void test_keep_alive_runs_again_after_a_shutdown_and_a_reset(void **state)
+{
+	rig_open(&rig, NULL);
+	host_enable(&admin, &rig, 300, 2);
+	host_write_cc(&admin, RIG_CC | RIG_SHN);
+	host_await_csts(&admin, NVME_CSTS_RDY | NVME_CSTS_SHST_COMPLETE);
+	assert_false(host_sees_end(&admin, 700));	/* stopped by the shutdown */
+	host_write_cc(&admin, RIG_CC_OFF);
+	host_await_csts(&admin, 0);
+	host_write_cc(&admin, RIG_CC);
+	assert_true(host_sees_end(&admin, 3000));
+	assert_true(rig_has_said(&rig, "silent"));
+	host_close(&admin);
+	rig_close(&rig);
+}
+
+static void test_a_disabled_controller_has_the_time_of_an_association(void **state)
+{
+	rig_open(&rig, &(struct rig_settings){ .association_s = 2 });
+	host_enable(&admin, &rig, 200, 2);
+	host_write_cc(&admin, RIG_CC_OFF);
+	assert_false(host_sees_end(&admin, 1000));
+	assert_true(host_sees_end(&admin, 3000));
+	assert_true(rig_has_said(&rig, "not enabled"));
+	host_close(&admin);
+	rig_close(&rig);
+}
+
+static void test_a_controller_that_is_never_enabled_ends(void **state)
+{
+	rig_open(&rig, &(struct rig_settings){ .association_s = 1 });
+	host_connect_admin(&admin, &rig, 0);
+	assert_true(host_sees_end(&admin, 3000));
+	host_close(&admin);
+	rig_close(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -105,6 +144,9 @@ int main(void)
 		cmocka_unit_test(test_a_shutdown_during_a_reset_is_not_forgotten),
 		cmocka_unit_test(test_enable_during_a_reset_comes_after_it),
 		cmocka_unit_test(test_number_of_queues_is_settled_by_the_first_until_a_reset),
+		cmocka_unit_test(test_keep_alive_runs_again_after_a_shutdown_and_a_reset),
+		cmocka_unit_test(test_a_disabled_controller_has_the_time_of_an_association),
+		cmocka_unit_test(test_a_controller_that_is_never_enabled_ends),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
