@@ -6,6 +6,12 @@ void event_hold(struct request *r)
 {
 	struct controller *c = r->queue->controller;
 
+	if (c->is_ending) {
+		/* It came after the others were answered; held, it would never
+		 * end, nor would its queue. */
+		request_end(r, NVME_ABORTED_SQ_DELETION);
+		return;
+	}
 	if (c->aer_count == AER_LIMIT) {
 		request_end(r, NVME_AER_LIMIT_EXCEEDED | NVME_DNR);
 		return;

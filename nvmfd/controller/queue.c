@@ -170,7 +170,7 @@ void queue_answer_connect(struct queue *q, uint16_t status, uint32_t dw0)
 	}
 	forget_connect(q);
 	request_end(r, status);
-	tcp_rx_resume(&q->connection.qpair.tcp);
+	connection_resume(&q->connection);
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */

@@ -51,6 +51,11 @@ static void deadline_passed(struct timer *t)
 {
 	struct connection *c = container_of(t, struct connection, deadline);
 
+	if (!c->is_established && tcp_rx_is_held(&c->qpair.tcp)) {
+		/* Its Connect waits for us, which is not the peer's fault. */
+		set_deadline(c, 1);
+		return;
+	}
 	if (!c->is_established) {
 		connection_end(c, "the handshake took too long");
 		return;
@@ -167,6 +172,16 @@ static void ready(struct worker_source *s, uint32_t events)
 	}
 	if (!c->has_ended && events & ~(uint32_t)EPOLLOUT)
 		receive_input(c);
+}
+
+/* What came during the hold stands in the socket still, and its event has passed. */
+void connection_resume(struct connection *c)
+{
+	tcp_rx_resume(&c->qpair.tcp);
+	if (c->has_ended || c->target)
+		return;
+	list_remove(&c->again);
+	list_append(&c->worker->again, &c->again);
 }
 
 static void move_list(struct list *to, struct list *from)

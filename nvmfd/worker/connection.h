@@ -57,6 +57,9 @@ void connection_start(struct connection *, struct worker *, int fd,
 		      unsigned int handshake_s);
 void connection_established(struct connection *);
 
+/* Goes on receiving after tcp_rx_hold. */
+void connection_resume(struct connection *);
+
 /* The address that the peer came to, as text without its zone.  0 or -errno. */
 int connection_local_address(const struct connection *, char text[NET_ADDRESS_TEXT],
 			     bool *is_ipv6);

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 static struct rig rig;
-static struct rig_host admin, io;
+static struct rig_host admin, io, other;
 
 /* ---- CC and CSTS ---------------------------------------------------------------------- */
 
@@ -137,6 +137,97 @@ static void test_a_controller_that_is_never_enabled_ends(void **state)
 	rig_close(&rig);
 }
 
+/* ---- ends ------------------------------------------------------------------------------------ */
+
+static struct timer fuse;
+static struct worker *fuse_worker;
+static atomic_bool is_lit, may_burn;
+
+static void burn(struct timer *t)
+{
+	is_lit = true;
+	while (!may_burn)
+		usleep(1000);
+	controller_end(rig_controller(&rig), "of the test");
+}
+
+static void light(void *argument)
+{
+	timer_init(&fuse, burn);
+	timer_arm(&fuse_worker->timers, &fuse, worker_clock() + 20 * NS_PER_MS);
+}
+
+/* The command is in the socket when the controller ends, so that it is taken
+ * before the worker comes to end the admin queue. */
+static void test_an_event_request_that_comes_too_late_is_not_held(void **state)
+{
+	struct nvme_sqe aer = sqe_of(NVME_ADMIN_ASYNC_EVENT, 0);
+
+	rig_open(&rig, NULL);
+	host_enable(&admin, &rig, 0, 1);
+	fuse_worker = rig.target.stations[0].worker;
+	is_lit = may_burn = false;
+	rig_on(&rig, 0, light, NULL);
+	while (!is_lit)
+		usleep(1000);
+	host_submit(&admin, &aer, NULL, 0);
+	may_burn = true;
+	rig_await_queues(&rig, 0);
+	rig_await_controllers(&rig, 0);
+	host_close(&admin);
+	rig_close(&rig);
+}
+
+/* A refused Connect leaves the connection open; what came while the target
+ * thought about it must be read, though no further byte comes. */
+static void test_what_comes_while_a_connect_is_held_is_read_afterwards(void **state)
+{
+	struct host_connect how = { .qid = 1 };
+	struct nvme_sqe end = sqe_disconnect();
+	struct capsule *connect, *next;
+
+	rig_open(&rig, NULL);
+	how.cntlid = host_enable(&admin, &rig, 0, 2);
+	host_connect_io(&io, &rig, how.cntlid, 1);
+	host_open(&other, &rig, 0);
+	connect = host_submit_connect(&other, &how);	/* that queue is there: 1 s */
+	usleep(100000);
+	other.qpair.tcp.entries = 0;
+	next = host_submit(&other, &end, NULL, 0);
+	assert_int_equal(host_wait(&other, connect), NVME_COMMAND_SEQUENCE_ERROR);
+	assert_int_equal(host_wait(&other, next) & ~NVME_DNR, NVME_COMMAND_SEQUENCE_ERROR);
+	host_close(&admin);
+	host_close(&io);
+	host_close(&other);
+	rig_close(&rig);
+}
+
+/* It waits for what a dead path still writes: our time, not the host's. */
+static void test_the_handshake_deadline_rests_while_a_connect_is_held(void **state)
+{
+	struct nvme_sqe read = sqe_io(NVME_IO_WRITE, 8, false);
+	struct host_connect how = { .qid = 0 };
+	static uint8_t data[4096];
+	struct capsule *connect;
+	uint16_t cntlid;
+
+	rig_open(&rig, &(struct rig_settings){ .handshake_s = 1 });
+	cntlid = host_enable(&admin, &rig, 0, 2);
+	host_connect_io(&io, &rig, cntlid, 1);
+	rig_hold(&rig);
+	host_submit(&io, &read, data, sizeof(data));
+	rig_await_held(&rig, 1);
+	host_close(&admin);
+	host_close(&io);
+	host_open(&other, &rig, 0);
+	connect = host_submit_connect(&other, &how);
+	assert_false(host_sees_end(&other, 2500));
+	rig_release(&rig);
+	assert_int_equal(host_wait(&other, connect), 0);
+	host_close(&other);
+	rig_close(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -147,6 +238,9 @@ int main(void)
 		cmocka_unit_test(test_keep_alive_runs_again_after_a_shutdown_and_a_reset),
 		cmocka_unit_test(test_a_disabled_controller_has_the_time_of_an_association),
 		cmocka_unit_test(test_a_controller_that_is_never_enabled_ends),
+		cmocka_unit_test(test_an_event_request_that_comes_too_late_is_not_held),
+		cmocka_unit_test(test_what_comes_while_a_connect_is_held_is_read_afterwards),
+		cmocka_unit_test(test_the_handshake_deadline_rests_while_a_connect_is_held),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
