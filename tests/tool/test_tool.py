@@ -210,20 +210,20 @@ class Copy(ToolCase):
 
     def test_a_slow_reader_and_a_slow_writer_keep_the_controller(self):
         """Neither side of a pipe moves for longer than the keep alive timeout."""
-        common = [*self.where(), '-n', self.target.nqn, '-k', '1', '--quiet']
-        data = os.urandom(4 * MIB)
-        with subprocess.Popen([NVMF, 'write', *common], stdin=subprocess.PIPE) as writing:
+        common = [*self.where(), '-n', self.target.nqn, '-k', '3', '--quiet']
+        data, old = os.urandom(4 * MIB), os.urandom(4 * MIB)
+        self.ok('write', '-S', '50000', stdin=old)
+        with subprocess.Popen([NVMF, 'write', *common], stdin=subprocess.PIPE) as writing, \
+                subprocess.Popen([NVMF, 'read', *common, '-S', '50000', '-z', str(len(old))],
+                                 stdout=subprocess.PIPE) as reading:
             writing.stdin.write(data[:MIB])
             writing.stdin.flush()
-            time.sleep(3)
+            time.sleep(5)
             writing.communicate(data[MIB:], timeout=TIME_LIMIT)
-        self.assertEqual(writing.returncode, 0)
-        with subprocess.Popen([NVMF, 'read', *common, '-z', str(len(data))],
-                              stdout=subprocess.PIPE) as reading:
-            time.sleep(3)
             said, _ = reading.communicate(timeout=TIME_LIMIT)
-        self.assertEqual(reading.returncode, 0)
-        self.assertEqual(said, data)
+        self.assertEqual((writing.returncode, reading.returncode), (0, 0))
+        self.assertEqual(said, old)
+        self.assertEqual(self.ok('read', '-z', str(len(data))), data)
 
     def test_a_full_disk_is_told(self):
         if not os.path.exists('/dev/full'):
@@ -366,6 +366,21 @@ class Ends(unittest.TestCase):
             time.sleep(0.7)
             target.kill()
             said = running.communicate(timeout=10)[1]
+        self.assertEqual(running.returncode, 1)
+        self.assertRegex(said, r'^nvmf: queue \d+: .*\n$')
+
+    def test_a_sentence_when_it_dies_amid_a_copy(self):
+        target = daemon.Daemon('ramdisk:64M').start()
+        with subprocess.Popen([NVMF, 'write', '-a', target.host, '-s', str(target.ports['io']),
+                               '-n', target.nqn], stdin=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as running:
+            running.stdin.write(bytes(MIB))
+            running.stdin.flush()
+            time.sleep(0.3)
+            target.kill()
+            said = running.stderr.read().decode()
+            running.stdin.close()
+            running.wait(10)
         self.assertEqual(running.returncode, 1)
         self.assertRegex(said, r'^nvmf: queue \d+: .*\n$')
 

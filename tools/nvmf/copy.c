@@ -209,6 +209,12 @@ static struct piece *piece_at(struct copy *c, uint64_t number)
 	return &c->pieces[number % c->piece_count];
 }
 
+/* The queue that a piece goes by. */
+static struct nvmf_queue *queue_of(struct copy *c, uint64_t number)
+{
+	return nvmf_ctrl_queue(c->ctrl, (unsigned int)(number % c->queue_count));
+}
+
 static void piece_over(void *cookie, const struct nvmf_completion *completion)
 {
 	struct piece *p = cookie;
@@ -239,7 +245,7 @@ static int fill(struct copy *c, struct piece *p)
 
 static int submit(struct copy *c, struct piece *p)
 {
-	struct nvmf_queue *q = nvmf_ctrl_queue(c->ctrl, (unsigned int)(c->tail % c->queue_count));
+	struct nvmf_queue *q = queue_of(c, c->tail);
 	uint32_t nsid = c->ns.nsid, bytes = p->blocks * c->ns.block_size;
 	int error = c->is_write ?
 		nvmf_queue_submit_write(q, nsid, c->next, p->blocks, p->data, bytes, piece_over, p) :
@@ -285,8 +291,7 @@ static int start_all(struct copy *c)
 static int fail_piece(struct copy *c, const struct piece *p)
 {
 	if (p->completion.error)
-		return fail("%s: %s", c->is_write ? "write" : "read",
-			    strerror(-p->completion.error));
+		return fail("%s", nvmf_queue_error(queue_of(c, c->head)));
 	return fail("%s from block %llu: %s", c->is_write ? "write" : "read",
 		    (unsigned long long)(c->settings->start_block + c->done),
 		    nvmf_status_text(p->completion.status, false));
