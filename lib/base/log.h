@@ -8,7 +8,8 @@ enum log_level { LOG_ERROR, LOG_WARNING, LOG_NOTICE, LOG_DEBUG };
 
 struct log {
 	enum log_level level;	/* what is less urgent is dropped */
-	/* One sentence without a line end; called from any thread. */
+	/* One sentence without line ends and control characters; called from any
+	 * thread. */
 	void (*write)(void *context, enum log_level, const char *sentence);
 	void *context;
 };

@@ -228,6 +228,23 @@ static void test_the_handshake_deadline_rests_while_a_connect_is_held(void **sta
 	rig_close(&rig);
 }
 
+/* ---- the log ----------------------------------------------------------------------------------- */
+
+static void test_names_of_hosts_do_not_reach_the_log_raw(void **state)
+{
+	struct host_connect how = { .hostnqn = "nqn.2026-11.org.example:a\nerror: b\033[2Jc" };
+
+	rig_open(&rig, NULL);
+	host_open(&admin, &rig, 0);
+	assert_int_equal(host_wait(&admin, host_submit_connect(&admin, &how)) & ~NVME_DNR,
+			 NVME_CONNECT_INVALID_PARAMETERS);
+	assert_true(rig_has_said(&rig, "refused"));
+	assert_false(rig_has_said(&rig, "\nerror"));
+	assert_false(rig_has_said(&rig, "\033"));
+	host_close(&admin);
+	rig_close(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -241,6 +258,7 @@ int main(void)
 		cmocka_unit_test(test_an_event_request_that_comes_too_late_is_not_held),
 		cmocka_unit_test(test_what_comes_while_a_connect_is_held_is_read_afterwards),
 		cmocka_unit_test(test_the_handshake_deadline_rests_while_a_connect_is_held),
+		cmocka_unit_test(test_names_of_hosts_do_not_reach_the_log_raw),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
