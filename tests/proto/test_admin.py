@@ -309,6 +309,16 @@ class Abort(AdminCase):
             self.assert_status(cqe, Sc.SUCCESS)
             self.assertEqual(cqe.dw0 & 1, 1)
 
+    def test_of_one_of_two_event_requests_concerns_that_one(self):
+        first, second = (self.admin.submit(Sqe(Admin.ASYNC_EVENT))
+                         for _ in range(2))
+        cqe = self.abort(0, second.cid)
+        self.assert_status(cqe, Sc.SUCCESS)
+        if not cqe.dw0 & 1:
+            self.assert_status(self.admin.wait(second), Sc.ABORTED_BY_REQUEST)
+        self.assert_success(self.ctrl.identify())
+        self.assertFalse(first.done)
+
     def test_of_an_event_request_is_answered(self):
         event = self.admin.submit(Sqe(Admin.ASYNC_EVENT))
         cqe = self.abort(0, event.cid)

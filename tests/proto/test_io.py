@@ -4,7 +4,7 @@ import time
 import unittest
 
 import wire
-from case import TargetCase, pattern, read_blocks, write_blocks
+from case import RoomCase, TargetCase, pattern, read_blocks, write_blocks
 from wire import FUA, Sc
 
 ALL = 0xFFFFFFFF
@@ -126,6 +126,12 @@ class Limits(TargetCase):
             sqe.flags = psdt
             self.assert_status(self.queue.run(sqe, length=512),
                                Sc.INVALID_FIELD)
+            for in_capsule in (False, True):
+                sqe = wire.write(1, 0, 1)
+                sqe.flags = psdt
+                command = self.queue.run(sqe, bytes(512),
+                                         in_capsule=in_capsule)
+                self.assert_status(command, Sc.INVALID_FIELD)
         self.assert_success(read_blocks(self.queue, 0, 1))
 
     def test_a_refused_write_leaves_the_data_alone(self):
@@ -189,30 +195,51 @@ class ReadOnly(TargetCase):
         self.assertEqual(data.nsattr & 1, 1)
 
 
-class SyncBeforeAnswer(TargetCase):
-    """Flush and FUA are answered when the backend has done them, not before.
+class SyncBeforeAnswer(RoomCase):
+    """What has to be durable is answered after its sync, and only that: the
+    delay tells a slow sync from quick transfers."""
 
-    The delay stands for a slow device; everything below it is delayed too.
-    """
+    MS = 400
 
-    MS = 300
-    devices = (f'delay:ms={MS}/ramdisk:1M',)
+    def setUp(self):
+        super().setUp()
+        path = self.room.file('disk', 1 << 20)
+        target = self.serve(f'delay:flush-ms={self.MS}/{path}?bs=512').start()
+        self.addCleanup(target.stop)
+        self.ctrl = self.controller(target)
+        self.queue, = self.ctrl.io_queues(1)
 
-    def took(self, act):
+    def milliseconds(self, command):
         began = time.monotonic()
-        self.assert_success(act())
+        self.assertEqual(self.queue.wait(command).cqe.sc, Sc.SUCCESS)
         return (time.monotonic() - began) * 1000
 
-    def test_flush(self):
-        queue = self.io()
-        self.assertGreaterEqual(
-            self.took(lambda: queue.run(wire.flush(1))), self.MS)
+    def submit_write(self, flags=0):
+        return self.queue.submit(wire.write(1, 0, 1, flags), bytes(512))
 
-    def test_force_unit_access(self):
-        queue = self.io()
-        self.assertGreaterEqual(
-            self.took(lambda: write_blocks(queue, 0, bytes(512), flags=FUA)),
-            self.MS)
+    def submit_read(self, flags=0):
+        return self.queue.submit(wire.read(1, 0, 1, flags), length=512)
+
+    def test_a_file_has_a_volatile_cache(self):
+        self.assertEqual(self.ctrl.identify_controller().vwc & 1, 1)
+        feature = self.ctrl.admin.run(
+            wire.get_features(wire.Feature.VOLATILE_WRITE_CACHE)).cqe
+        self.assertEqual((feature.sc, feature.dw0 & 1), (Sc.SUCCESS, 1))
+
+    def test_flush(self):
+        self.assertLess(self.milliseconds(self.submit_write()), self.MS)
+        flush = self.queue.submit(wire.flush(1))
+        self.assertGreaterEqual(self.milliseconds(flush), self.MS)
+
+    def test_a_read_with_fua_is_of_durable_data(self):
+        self.assertLess(self.milliseconds(self.submit_read()), self.MS)
+        self.assertGreaterEqual(self.milliseconds(self.submit_read(FUA)),
+                                self.MS)
+
+    def test_a_write_with_fua_succeeds(self):
+        """That it reached the disk is what the power-cut test proves."""
+        self.milliseconds(self.submit_write(FUA))
+        self.milliseconds(self.submit_read())
 
 
 if __name__ == '__main__':

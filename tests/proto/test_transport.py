@@ -61,6 +61,11 @@ class Handshake(TransportCase):
             self.send_wrong(self.raw(), wire.icreq(pfv=pfv),
                             Fes.UNSUPPORTED_PARAMETER, 8)
 
+    def test_digests_that_do_not_exist_are_terminated(self):
+        for digests in (4, 0x80):
+            self.send_wrong(self.raw(), wire.icreq(digests=digests),
+                            Fes.INVALID_HEADER_FIELD, 11)
+
     def test_wrong_common_header_of_icreq_is_terminated(self):
         for field, value, fei in (('flags', HDGST, 1), ('hlen', 127, 2),
                                   ('plen', 132, 4), ('plen', 8, 4), ('plen', HUGE, 4)):
@@ -374,6 +379,17 @@ class Capsules(TransportCase):
             self.assertEqual(read_blocks(queue, 0, 1).data, data[512:])
         else:
             self.assert_status(command, Sc.SGL_OFFSET, Sc.DATA_SGL_LENGTH)
+
+    def test_in_capsule_length_has_to_be_that_of_the_capsule(self):
+        queue = self.io()
+        for length, size in ((512, 1024), (1024, 512), (512, 0), (0, 512)):
+            with self.subTest(length=length, size=size):
+                sqe = wire.write(1, 0, max(length // 512, 1))
+                sqe.sgl = wire.sgl(wire.SGL_IN_CAPSULE, length)
+                command = queue.run(sqe, bytes(size), in_capsule=True)
+                self.assert_status(command, Sc.DATA_SGL_LENGTH,
+                                   Sc.INVALID_FIELD)
+        self.assert_success(read_blocks(queue, 0, 1))
 
     def test_read_into_the_capsule_is_refused(self):
         queue = self.io()
