@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""What libnvmf.so exports: what its headers declare, and no name of libnvme's.
+"""What libnvmf.so exports: what its headers declare, its manual pages describe,
+and no name of libnvme's.
 
 usage: exports.py SOURCE-DIR LIBRARY
 """
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,12 +17,47 @@ from tap import Tap     # noqa: E402
 
 COMMENT = re.compile(r'/\*.*?\*/', re.S)
 CALL = re.compile(r'NVMF_API[^;{]*?\b(nvmf_\w+)\s*\(')
+PROTOTYPE = re.compile(r'^(?:NVMF_API|static inline) ([^;{()]*?)(\w+)\(([^()]*)\)', re.M)
+PAGE_CALL = re.compile(r'^\.Ft (.*)\n\.Fo (\w+)\n((?:\.Fa ".*"\n)+)\.Fc$', re.M)
+ARGUMENT = re.compile(r'^\.Fa "(.*)"$', re.M)
 MAPPED = re.compile(r'^\t(nvmf_\w+);$', re.M)
 
 
 def declared(folder):
     texts = (COMMENT.sub('', header.read_text()) for header in sorted(folder.glob('*.h')))
     return {name for text in texts for name in CALL.findall(text)}
+
+
+def squeeze(text):
+    return ' '.join(text.split()).replace('* ', '*')
+
+
+def prototypes(folder):
+    """Name -> (result, arguments), of calls and of the inline ones before them."""
+    found = {}
+    for header in sorted(folder.glob('*.h')):
+        for result, name, arguments in PROTOTYPE.findall(COMMENT.sub('', header.read_text())):
+            found[name] = squeeze(result), [squeeze(a) for a in arguments.split(',')]
+    return found
+
+
+def in_pages(folder):
+    found = {}
+    for page in sorted(folder.glob('*.3')):
+        for result, name, arguments in PAGE_CALL.findall(page.read_text()):
+            found[name] = squeeze(result), ARGUMENT.findall(arguments)
+    return found
+
+
+def wrong_pages(source):
+    calls = prototypes(source / 'include/nvmf')
+    # Small enough to be read where it stands.
+    del calls['nvmf_status_is_success']
+    # Callers use the inline call that adds the size.
+    calls = {name: call for name, call in calls.items() if not name.endswith('_sized')}
+    pages = in_pages(source / 'docs/man')
+    return [f'{name}: header {calls.get(name)}, page {pages.get(name)}'
+            for name in sorted(calls.keys() | pages.keys()) if calls.get(name) != pages.get(name)]
 
 
 def exported(library):
@@ -42,6 +79,14 @@ def main():
     tap.case('nothing else is exported', sorted(given - said))
     tap.case('the map names what is exported', sorted(mapped ^ given))
     tap.case('no name is one of libnvme', sorted((given & theirs) | (set() if theirs else {'no list'})))
+    tap.case('every call stands in a manual page as in its header', wrong_pages(source))
+    if shutil.which('mandoc'):
+        lint = subprocess.run(['mandoc', '-T', 'lint', '-W', 'warning',
+                               *sorted((source / 'docs/man').glob('*.3'))],
+                              capture_output=True, text=True, check=False)
+        tap.case('mandoc finds nothing wrong in the pages', lint.stdout.splitlines())
+    else:
+        tap.skip('mandoc finds nothing wrong in the pages', 'mandoc is not installed')
     tap.end()
 
 
