@@ -277,7 +277,10 @@ static void moved(struct connection *conn)
 	struct queue *q = container_of(conn, struct queue, connection);
 
 	q->station = conn->worker->attached;
-	connect_ask(q);
+	if (q->station->is_ending)	/* it was on its way when the others ended */
+		queue_end(q, "the target ends");
+	else
+		connect_ask(q);
 }
 
 static const struct connection_ops connection_ops = {
@@ -313,6 +316,7 @@ void target_accept(struct station *s, int fd, const struct port *port)
 
 void target_end_all(struct station *s)
 {
+	s->is_ending = true;
 	list_for_each_safe(l, &s->worker->connections) {
 		struct connection *c = list_entry(l, struct connection, link);
 

@@ -20,6 +20,7 @@ struct station {
 	struct health *health;		/* this worker's line */
 	struct list spare;		/* requests not in use */
 	struct target *target;
+	bool is_ending;			/* target_end_all was called */
 };
 
 /* Every controller, by CNTLID.  Only Connects and ends come here. */
@@ -79,7 +80,8 @@ unsigned int registry_count(struct registry *);
  * can't, the socket is closed and the log says why.
  */
 void target_accept(struct station *, int fd, const struct port *);
-/* Thread: the station's worker.  Ends every connection on it. */
+/* Thread: the station's worker.  Ends every connection on it, and those that are
+ * on their way to it when they arrive. */
 void target_end_all(struct station *);
 /* Thread: any.  How many connections there are, those that drain among them. */
 unsigned int target_queues(struct target *);

@@ -216,6 +216,12 @@ static void join_worker(struct connection *c, struct worker *w)
 	c->worker = w;
 	c->qpair.tcp.memory = w->memory;
 	list_append(&w->connections, &c->link);
+}
+
+static void watch(struct connection *c)
+{
+	struct worker *w = c->worker;
+
 	if (worker_watch(w, c->qpair.net.fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
 			 &c->source))
 		connection_end(c, "no more descriptors can be watched");
@@ -236,6 +242,7 @@ void connection_start(struct connection *c, struct worker *w, int fd,
 	tcp_controller_init(&c->qpair.tcp, &c->qpair.queue, config, &w->memory, w->log);
 	set_deadline(c, handshake_s);
 	join_worker(c, w);
+	watch(c);
 }
 
 void connection_established(struct connection *c)
@@ -270,11 +277,12 @@ static void arrive(struct worker_message *m)
 
 	c->target = NULL;
 	join_worker(c, w);
-	if (c->has_ended)
-		return;
 	if (!c->is_established)
 		timer_arm(&w->timers, &c->deadline, c->deadline.when);
+	/* The owner first: it must know its worker before anything can happen. */
 	c->ops->moved(c);
+	if (!c->has_ended)
+		watch(c);
 }
 
 void connection_move(struct connection *c, struct worker *target)

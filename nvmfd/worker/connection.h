@@ -24,7 +24,7 @@ struct connection_ops {
 	void (*ended)(struct connection *);
 	/* The worker's turn is over and nothing refers to it any more. */
 	void (*free)(struct connection *);
-	/* On the new worker, after connection_move. */
+	/* On the new worker, after connection_move, and before its next event. */
 	void (*moved)(struct connection *);
 };
 

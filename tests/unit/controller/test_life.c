@@ -202,6 +202,27 @@ static void test_what_comes_while_a_connect_is_held_is_read_afterwards(void **st
 	rig_close(&rig);
 }
 
+static void end_all(void *station)
+{
+	target_end_all(station);
+}
+
+/* It is on no worker's list while it moves, and must not stay behind. */
+static void test_a_queue_that_moves_to_a_worker_that_has_ended_ends(void **state)
+{
+	struct host_connect how = { .qid = 1 };		/* the other worker's */
+
+	rig_open(&rig, NULL);
+	how.cntlid = host_enable(&admin, &rig, 0, 2);
+	rig_on(&rig, 1, end_all, &rig.target.stations[1]);
+	host_open(&io, &rig, 0);
+	host_submit_connect(&io, &how);
+	assert_true(host_sees_end(&io, RIG_PATIENCE_MS));
+	host_close(&admin);
+	host_close(&io);
+	rig_close(&rig);
+}
+
 /* It waits for what a dead path still writes: our time, not the host's. */
 static void test_the_handshake_deadline_rests_while_a_connect_is_held(void **state)
 {
@@ -257,6 +278,7 @@ int main(void)
 		cmocka_unit_test(test_a_controller_that_is_never_enabled_ends),
 		cmocka_unit_test(test_an_event_request_that_comes_too_late_is_not_held),
 		cmocka_unit_test(test_what_comes_while_a_connect_is_held_is_read_afterwards),
+		cmocka_unit_test(test_a_queue_that_moves_to_a_worker_that_has_ended_ends),
 		cmocka_unit_test(test_the_handshake_deadline_rests_while_a_connect_is_held),
 		cmocka_unit_test(test_names_of_hosts_do_not_reach_the_log_raw),
 	};
