@@ -189,7 +189,8 @@ void controller_admit(struct worker_message *m)
 	struct queue *q = container_of(m, struct queue, ask);
 	struct connect *c = q->connect;
 
-	c->status = admit(registry_find(&q->target->registry, le16_get(c->data.cntlid)), q);
+	c->status = admit(registry_find(&q->target->registry, le16_get(c->data.cntlid),
+					c->owner), q);
 	m->run = admitted;
 	worker_post(q->station->worker, m);
 }
@@ -213,6 +214,7 @@ void connect_ask(struct queue *q)
 		queue_answer_connect(q, q->connect->status, q->connect->dw0);
 		return;
 	}
+	q->connect->owner = owner;
 	q->is_asking = true;
 	q->ask.run = controller_admit;
 	worker_post(owner->worker, &q->ask);

@@ -64,6 +64,7 @@ struct connect {
 	struct nvmf_connect_cmd cmd;
 	struct nvmf_connect_data data;
 	uint64_t started;		/* ns */
+	struct station *owner;		/* that was asked */
 	/* The owner's answer. */
 	uint16_t status;
 	uint32_t dw0;

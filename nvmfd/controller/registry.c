@@ -80,12 +80,15 @@ struct station *registry_owner(struct registry *r, uint16_t cntlid)
 	return s;
 }
 
-struct controller *registry_find(struct registry *r, uint16_t cntlid)
+struct controller *registry_find(struct registry *r, uint16_t cntlid,
+				 const struct station *owner)
 {
 	struct controller *c;
 
 	pthread_mutex_lock(&r->lock);
 	c = find(r, cntlid);
+	if (c && c->station != owner)
+		c = NULL;
 	pthread_mutex_unlock(&r->lock);
 	return c;
 }

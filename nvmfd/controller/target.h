@@ -67,8 +67,9 @@ void registry_remove(struct registry *, struct controller *);
 void registry_retire(struct registry *, struct controller *);
 /* The worker that owns it; NULL: there is none. */
 struct station *registry_owner(struct registry *, uint16_t cntlid);
-/* On the owner's thread: itself; NULL: there is none. */
-struct controller *registry_find(struct registry *, uint16_t cntlid);
+/* On the owner's thread: itself; NULL: there is none, or it is another's by now. */
+struct controller *registry_find(struct registry *, uint16_t cntlid,
+				 const struct station *owner);
 /* Is one of this host's still draining writes? */
 bool registry_is_draining(struct registry *, const char *hostnqn, const uint8_t *hostid);
 unsigned int registry_count(struct registry *);
