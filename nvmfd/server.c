@@ -22,13 +22,15 @@
 #define END_DEADLINE_MS 4000
 /* Without descriptors, accepting is tried again after so long. */
 #define OUT_OF_DESCRIPTORS_MS 100
+/* Then signals and other ports are looked at. */
+#define ACCEPTS_IN_A_ROW 64
 
 /* A worker with what it needs of the other rooms. */
 struct bench {
 	struct station *station;
 	struct io_engine *engine;
 	struct worker_source engine_source;
-	struct worker_message end;
+	struct worker_message end, last;
 	struct flush_all flush;
 };
 
@@ -38,6 +40,7 @@ struct server {
 	struct listeners listeners;
 	struct bench *benches;		/* [station] */
 	unsigned int next;		/* station for the next connection */
+	bool is_short;			/* of descriptors: said once */
 	const struct log *log;
 	_Atomic unsigned int told, flushed;
 };
@@ -275,22 +278,26 @@ static void hand_over(struct server *s, int fd, const struct port *port)
 }
 
 /* False: there are no descriptors left, it should not be tried at once again. */
-static bool accept_all(struct server *s, const struct listener *l)
+static bool accept_some(struct server *s, const struct listener *l)
 {
-	for (;;) {
+	for (int n = 0; n < ACCEPTS_IN_A_ROW; n++) {
 		int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0) {
 			hand_over(s, fd, l->port);
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
 			   errno == ENOMEM) {
-			log_say(s->log, LOG_ERROR, "can't accept a host: %s",
-				strerror(errno));
+			if (!s->is_short)
+				log_say(s->log, LOG_ERROR, "can't accept a host: %s",
+					strerror(errno));
+			s->is_short = true;
 			return false;
 		} else if (errno != EINTR && errno != ECONNABORTED) {
-			return true;
+			break;
 		}
 	}
+	s->is_short = false;
+	return true;
 }
 
 static bool must_end(struct server *s, int signals)
@@ -328,7 +335,7 @@ void server_run(struct server *s, int signals)
 			break;
 		has_descriptors = true;
 		for (unsigned int i = 0; i < n; i++)
-			if (p[i + 1].revents && !accept_all(s, &s->listeners.list[i]))
+			if (p[i + 1].revents && !accept_some(s, &s->listeners.list[i]))
 				has_descriptors = false;
 	}
 	free(p);
@@ -357,7 +364,8 @@ static void end_station(struct worker_message *m)
 
 static bool is_empty(struct server *s)
 {
-	return s->told == s->target.station_count && !target_queues(&s->target);
+	return s->told == s->target.station_count && !target_queues(&s->target) &&
+	       !registry_count(&s->target.registry);
 }
 
 static void last_flush_done(struct flush_all *f)
@@ -371,7 +379,7 @@ static void last_flush_done(struct flush_all *f)
 
 static void last_flush(struct worker_message *m)
 {
-	struct bench *b = container_of(m, struct bench, end);
+	struct bench *b = container_of(m, struct bench, last);
 
 	flush_all_start(&b->flush, b->station, last_flush_done);
 }
@@ -393,8 +401,8 @@ static bool end_hosts(struct server *s)
 
 static bool flush_storage(struct server *s)
 {
-	s->benches[0].end.run = last_flush;
-	worker_post(s->target.stations[0].worker, &s->benches[0].end);
+	s->benches[0].last.run = last_flush;
+	worker_post(s->target.stations[0].worker, &s->benches[0].last);
 	return wait_until(s, is_flushed);
 }
 
@@ -403,8 +411,8 @@ bool server_close(struct server *s)
 	bool is_drained = end_hosts(s);
 
 	if (!flush_storage(s) || !is_drained) {
+		/* Nor are the workers waited for: one of them may hang in there. */
 		log_say(s->log, LOG_ERROR, "ends with commands still at the storage");
-		stop_workers(s);
 		return false;
 	}
 	take_apart(s);
