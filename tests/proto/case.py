@@ -64,6 +64,25 @@ class TargetCase(unittest.TestCase):
                 queue.receive_pdu(timeout)
         return time.monotonic() - began
 
+    def keep_alive(self, kato, act):
+        """Acts often enough for two and a half times KATO (ms).  A machine
+        that was too busy to do so proves nothing."""
+        kato /= 1000
+        last = time.monotonic()
+        until, slowest = last + 2.5 * kato, 0
+        try:
+            while last < until:
+                act()
+                time.sleep(kato / 8)
+                last, before = time.monotonic(), last
+                slowest = max(slowest, last - before)
+        except ConnectionError:
+            slowest = max(slowest, time.monotonic() - last)
+            if slowest < 0.7 * kato:
+                raise
+        if slowest >= 0.7 * kato:
+            self.skipTest(f'this machine slept for {slowest:.1f} s')
+
     def assert_success(self, command):
         return self.assert_status(command, Sc.SUCCESS)
 
