@@ -64,7 +64,7 @@ void pidfile_forget(struct pidfile *);
 
 /* --- the process --- */
 
-/* Ignores SIGPIPE, blocks TERM INT QUIT and HUP and gives them as a
+/* Ignores SIGPIPE and SIGXFSZ, blocks TERM INT QUIT and HUP and gives them as a
  * descriptor for poll.  The caller closes it.  -errno on failure. */
 int signals_open(void);
 

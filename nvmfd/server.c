@@ -56,7 +56,11 @@ static void flush_engine(struct worker *w)
 {
 	struct station *s = w->attached;
 
+	if (!io_engine_pending(s->lane.io))
+		return;
+	/* Much of what the page cache has is answered within the call. */
 	io_engine_flush(s->lane.io);
+	io_engine_reap(s->lane.io);
 }
 
 static int open_engine(struct bench *b, enum io_engine_kind kind, char *error,

@@ -168,21 +168,25 @@ bool pool_is_contended(const struct pool *p)
 	return !list_is_empty(&p->waiters);
 }
 
-void pool_serve(struct pool *p)
+bool pool_serve(struct pool *p)
 {
+	bool has_served = false;
+
 	if (!p->has_news)
-		return;
+		return false;
 	p->has_news = false;
 	while (!list_is_empty(&p->waiters)) {
 		struct pool_waiter *w = list_entry(p->waiters.next, struct pool_waiter, link);
 		enum pool_answer answer = w->serve(w);
 
 		if (answer == POOL_LATER)
-			return;
+			break;
 		list_remove(&w->link);
 		if (answer == POOL_SERVED)
 			list_append(&p->waiters, &w->link);
+		has_served |= answer == POOL_SERVED;
 	}
+	return has_served;
 }
 
 bool pool_owns(const struct pool *p, const void *buffer)

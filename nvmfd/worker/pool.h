@@ -51,8 +51,9 @@ void pool_wait(struct pool *, struct pool_waiter *);
 void pool_wait_no_more(struct pool *, struct pool_waiter *);
 /* Whether ordinary users must queue up behind those who wait. */
 bool pool_is_contended(const struct pool *);
-/* Serves the waiters in turn with what has been given back since. */
-void pool_serve(struct pool *);
+/* Serves the waiters in turn with what has been given back since; whether
+ * anybody was. */
+bool pool_serve(struct pool *);
 
 bool pool_owns(const struct pool *, const void *buffer);
 size_t pool_used(const struct pool *);

@@ -154,9 +154,12 @@ void worker_turn(struct worker *w, int most_ms)
 	}
 	connections_again(w);
 	timer_run(&w->timers, w->now);
-	pool_serve(w->pool);
-	if (w->flush)
-		w->flush(w);
+	/* What the storage answers at once gives buffers back, and those who get
+	 * them ask the storage again. */
+	do
+		if (w->flush)
+			w->flush(w);
+	while (pool_serve(w->pool));
 	connections_flush(w);
 	connections_leave(w);
 }
