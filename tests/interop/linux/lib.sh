@@ -145,7 +145,7 @@ start_daemon() {
 	HOME=$WORK/store XDG_RUNTIME_DIR=$WORK/store as_user \
 		"$NVMFD" -d -n "$NQN" -p "$PORT" -P "$DPORT" $LISTEN "${daemon_args[@]}" >>"$WORK/nvmfd.log" 2>&1 &
 	daemon=$!
-	within 10 daemon_listens || ! result 'not ok' 'nvmfd starts'
+	within 60 daemon_listens || ! result 'not ok' 'nvmfd starts'
 }
 
 daemon_listens() { [ "$(ss -Hltn "sport = :$PORT")" ]; }
@@ -237,9 +237,18 @@ guest_main() { # FUNCTION [ARG]...
 		ADDRESS=127.0.0.1 DPORT=$PORT TOLD=127.0.0.1 NAMESPACE=none CALLER=0
 		target
 	fi
+	(sleep 150 && still_running) | comment &
 	"$@"
 	kernel_log_is_clean
 	exit 0
+}
+
+# What a job that takes long is waiting for, in the kernel's words.
+# What a job that takes long is waiting for.
+still_running() {
+	echo 'still running after 150 s:'
+	ps -o pid,stat,wchan:24,args --ppid 2 -N
+	dmesg | tail -n 20
 }
 
 # tell COMMAND...: has the machine run it; with the kernel's target we are the machine.
@@ -285,6 +294,8 @@ MAY_SAY=(
 	'vec0: Budget exhausted after napi rescheduled'	# User-Mode Linux's network card
 	'hrtimer: interrupt took'				# a busy machine
 )
+WITHOUT_PATH=('no usable path - requeuing I/O' 'nvme_ns_head_submit_bio: [0-9]+ callbacks suppressed')
+
 may_say() { MAY_SAY+=("$@"); }
 
 kernel_log_is_clean() {

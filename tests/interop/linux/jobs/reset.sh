@@ -5,7 +5,7 @@ target() { nvmfd -gG "file:$(store ns1 64M)"; }
 
 inside() {
 	ok 'nvme connect' connect -g -G
-	may_say 'resetting controller' 'no usable path - requeuing I/O' 'failed to send request -32'
+	may_say 'resetting controller' 'failed to send request -32' "${WITHOUT_PATH[@]}"
 	background verify "$(device 1)" --size=32M --bssplit=4k/70:64k/30 --rate_iops=800
 	for round in 1 2 3 4 5; do
 		sleep 0.5
