@@ -117,7 +117,7 @@ class Errors(TargetCase):
 class SlowEnds(TargetCase):
     """What ends while slow commands are in flight."""
 
-    devices = ('delay:ms=2000/ramdisk:1M',)
+    devices = ('delay:ms=1000/ramdisk:1M',)
 
     def slow(self):
         queue = self.io()
@@ -130,7 +130,7 @@ class SlowEnds(TargetCase):
         began = time.monotonic()
         abort = Sqe(Admin.ABORT, cdw10=command.cid << 16 | 1)
         cqe = self.assert_success(queue.controller.admin.run(abort))
-        self.assertLess(time.monotonic() - began, 1)
+        self.assertLess(time.monotonic() - began, 0.8)
         queue.wait(command)
         if cqe.dw0 & 1:
             self.assert_success(command)
@@ -148,7 +148,7 @@ class SlowEnds(TargetCase):
         began = time.monotonic()
         controller.admin.property_set(Prop.CC, CC_ENABLE | 1 << 14)
         controller.wait_csts(0xC, 0x8)
-        self.assertGreater(time.monotonic() - began, 1.0)
+        self.assertGreater(time.monotonic() - began, 0.6)
 
     def test_reset_is_done_within_cap_to(self):
         queue, _ = self.slow()
@@ -168,9 +168,9 @@ class SlowEnds(TargetCase):
         first.controller.close()
         began = time.monotonic()
         self.controller()                   # others are not held up
-        self.assertLess(time.monotonic() - began, 1)
+        self.assertLess(time.monotonic() - began, 0.6)
         self.controller(host=host)
-        self.assertGreater(time.monotonic() - began, 1.2)
+        self.assertGreater(time.monotonic() - began, 0.6)
 
     def test_a_dead_host_s_command_harms_nobody(self):
         queue, _ = self.slow()
