@@ -81,7 +81,7 @@ class Room:
             os.chown(path, NOBODY, NOBODY)
         return str(path)
 
-    def how(self, nofile=None):
+    def how(self, nofile=None, fsize=None):
         """Arguments for subprocess: who runs, where, with which limits, and
         that it ends with the test."""
         def limits():
@@ -90,6 +90,8 @@ class Room:
             if nofile:
                 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
                 resource.setrlimit(resource.RLIMIT_NOFILE, (nofile, hard))
+            if fsize:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (fsize, fsize))
         return {'cwd': self.path, 'env': self.environment,
                 'stdin': subprocess.DEVNULL, 'preexec_fn': limits,
                 **self.unprivileged}
@@ -107,14 +109,14 @@ class Room:
 class Daemon:
     """One nvmfd in the foreground."""
 
-    def __init__(self, *devices, args=(), nqn=NQN, room=None, nofile=None,
+    def __init__(self, *devices, args=(), nqn=NQN, room=None, nofile=None, fsize=None,
                  host='127.0.0.1'):
         self.devices = devices
         self.args = [*(('-n', nqn) if nqn else ()), *args]
         self.nqn = nqn
         self.own_room = room is None
         self.room = room or Room()
-        self.nofile = nofile
+        self.limits = {'nofile': nofile, 'fsize': fsize}
         self.host = host
         self.process = None
         self.ports = {}
@@ -128,7 +130,7 @@ class Daemon:
                    *self.devices]
         with open(self.log_path, 'wb') as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log,
-                                            **self.room.how(self.nofile))
+                                            **self.room.how(**self.limits))
         try:
             self.ports = read_ports(self.ports_path, self._check_alive)
         except BaseException:

@@ -2,7 +2,6 @@
 """Row "devices": kinds, keys, and identifiers that stay what they are."""
 import os
 import pathlib
-import resource
 import unittest
 import uuid
 
@@ -104,10 +103,8 @@ class Files(DevicesCase):
     def test_a_file_that_may_not_grow_is_full_and_no_end(self):
         """A file size limit: Capacity Exceeded, and the daemon goes on."""
         path = self.room.file('disk', 4 << 20)
-        with self.serve(path + '?bs=512') as target:
+        with self.serve(path + '?bs=512', fsize=1 << 20) as target:
             queue = self.queue(target)
-            resource.prlimit(target.pid, resource.RLIMIT_FSIZE,
-                             (1 << 20, 1 << 20))
             command = write_blocks(queue, 4096, pattern(8))
             self.assert_status(command, Sc.CAPACITY_EXCEEDED)
             self.assert_success(write_blocks(queue, 0, pattern(8)))
