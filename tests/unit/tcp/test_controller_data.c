@@ -358,6 +358,33 @@ static void a_late_fetch(void **state)
 	rig_close(&rig);
 }
 
+/* Whoever keeps a deadline for the peer asks whether it owes anything. */
+static void what_the_peer_owes(void **state)
+{
+	struct rig rig = { 0 };
+	struct bytes b = { 0 };
+	struct ask ask;
+
+	rig_open(&rig);
+	assert_false(tcp_expects_data(&rig.conn));
+	rig_connect(&rig, 0, 0, 64, false);
+	assert_false(tcp_expects_data(&rig.conn));
+	rig_command(&rig, &b, CID, ACT_WRITE_PARK, 4);
+	rig_feed(&rig, b.p, 3);				/* half a header */
+	assert_true(tcp_expects_data(&rig.conn));
+	rig_feed(&rig, b.p + 3, b.n - 3);
+	bytes_free(&b);
+	assert_true(tcp_expects_data(&rig.conn));	/* an R2T is open */
+	ask = see_r2t(&rig, CID);
+	put_h2c(&b, &rig.dialect, CID, ask.ttag, 0, "data", 4, true);
+	rig_feed(&rig, b.p, b.n - 1);
+	assert_true(tcp_expects_data(&rig.conn));
+	rig_feed(&rig, b.p + b.n - 1, 1);
+	bytes_free(&b);
+	assert_false(tcp_expects_data(&rig.conn));	/* the sink's turn */
+	rig_close(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -371,6 +398,7 @@ int main(void)
 		cmocka_unit_test(data_that_nobody_asked_for),
 		cmocka_unit_test(data_while_the_sink_executes),
 		cmocka_unit_test(a_late_fetch),
+		cmocka_unit_test(what_the_peer_owes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
