@@ -106,7 +106,7 @@ class Files(DevicesCase):
         with self.serve(path + '?bs=512', fsize=1 << 20) as target:
             queue = self.queue(target)
             command = write_blocks(queue, 4096, pattern(8))
-            self.assert_status(command, Sc.CAPACITY_EXCEEDED)
+            self.assertEqual(command.cqe.sc, Sc.CAPACITY_EXCEEDED)
             self.assert_success(write_blocks(queue, 0, pattern(8)))
             self.assertEqual(read_blocks(queue, 0, 8).data, pattern(8))
 
