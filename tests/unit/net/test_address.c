@@ -6,9 +6,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -285,6 +287,17 @@ static void close_deaf(struct deaf *d)
 		close(d->fd);
 }
 
+/* A bare machine may have no /etc/hosts. */
+static bool has_localhost(void)
+{
+	struct addrinfo *found;
+
+	if (getaddrinfo("localhost", NULL, NULL, &found))
+		return false;
+	freeaddrinfo(found);
+	return true;
+}
+
 /* The deadline holds for all addresses of a name together. */
 static void nobody_answers(void **state)
 {
@@ -294,7 +307,7 @@ static void nobody_answers(void **state)
 
 	make_deaf(&four, "127.0.0.1", &port);
 	make_deaf(&six, "::1", &port);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 1 + has_localhost(); i++) {
 		char error[256] = "", service[8];
 		int64_t start = now_ms();
 
