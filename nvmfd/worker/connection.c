@@ -62,6 +62,12 @@ static void deadline_passed(struct timer *t)
 	}
 	if (!is_waiting_for_peer(c))
 		return;
+	/* Our TermReq is out, and the peer had its time to read it, whatever it
+	 * goes on sending. */
+	if (c->qpair.has_shut) {
+		connection_end(c, NULL);
+		return;
+	}
 	if (bytes_moved(c) != c->progress)
 		note_progress(c);
 	if (is_stalled(c))
@@ -192,11 +198,22 @@ static void move_list(struct list *to, struct list *from)
 		list_append(to, l);
 }
 
+static bool has_memory_again(const struct worker *w)
+{
+	return w->overflow <= OVERFLOW_MOST / 2;
+}
+
+bool connections_are_waiting(const struct worker *w)
+{
+	return !list_is_empty(&w->again) ||
+	       (!list_is_empty(&w->starved) && has_memory_again(w));
+}
+
 void connections_again(struct worker *w)
 {
 	struct list now, *l;
 
-	if (w->overflow <= OVERFLOW_MOST / 2)
+	if (has_memory_again(w))
 		move_list(&w->again, &w->starved);
 	/* Those that ask once more have their turn after the others' events. */
 	list_init(&now);

@@ -88,6 +88,8 @@ void connection_bury(struct connection *);
  */
 void connection_move(struct connection *, struct worker *target);
 
+/* Whether some have a turn now, without a further event. */
+bool connections_are_waiting(const struct worker *);
 /* Once a turn of the worker. */
 void connections_again(struct worker *);
 void connections_flush(struct worker *);

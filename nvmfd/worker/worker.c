@@ -126,7 +126,7 @@ static int sleep_ms(const struct worker *w)
 {
 	uint64_t when = timer_next(&w->timers), now;
 
-	if (!list_is_empty(&w->again))
+	if (connections_are_waiting(w))
 		return 0;
 	if (when == UINT64_MAX)
 		return -1;

@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Connections on workers: readiness, the move, deadlines, the end.  Before them
+ * a host of bytes, behind them a sink that answers by a command's opcode.
+ */
+#include "../unit.h"
+#include "../tcp/bytes.h"
+
+#include "worker/connection.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ANSWER = 1, READ_MIB = 2, FETCH = 3, MOVE = 4, FINISH = 5, TERMINATE = 6 };
+
+#define MIB (1u << 20)
+
+static struct worker *workers[2];
+static struct tcp_config config = { .in_capsule_max = 16384, .maxh2cdata = MIB };
+static uint8_t data[MIB];
+
+struct subject {
+	struct connection connection;	/* first */
+	unsigned int executing;
+	atomic_uint received;		/* commands */
+	atomic_bool has_ended;
+	bool is_buried;
+};
+
+static struct subject *subject;
+static struct capsule *moving;
+static atomic_bool is_freed;
+static atomic_uint move_count;
+static int host;
+
+/* ---- the sink ----------------------------------------------------------------------------- */
+
+static struct subject *subject_of(struct capsule_queue *q)
+{
+	return container_of(q, struct subject, connection.qpair.queue);
+}
+
+static struct capsule *get(struct capsule_queue *q)
+{
+	struct capsule *c = calloc(1, sizeof(*c));
+
+	list_init(&c->link);
+	subject_of(q)->executing++;
+	return c;
+}
+
+static void bury_if_over(struct subject *s)
+{
+	if (!s->has_ended || s->executing || s->is_buried)
+		return;
+	s->is_buried = true;
+	connection_bury(&s->connection);
+}
+
+static void answer(struct capsule *c)
+{
+	struct subject *s = subject_of(c->queue);
+
+	capsule_respond(c);
+	if (!s->has_ended)
+		connection_kick(&s->connection);
+}
+
+static void command(struct capsule *c)
+{
+	struct subject *s = subject_of(c->queue);
+	struct connection *conn = &s->connection;
+
+	s->received++;
+	if (!conn->is_established)
+		connection_established(conn);
+	switch (c->sqe.opcode) {
+	case READ_MIB:
+		c->data = data;
+		c->length = sizeof(data);
+		answer(c);
+		break;
+	case FETCH:
+		c->data = data;
+		c->length = 4096;
+		capsule_receive(c);
+		connection_kick(conn);
+		break;
+	case MOVE:
+		tcp_rx_hold(&conn->qpair.tcp);
+		moving = c;
+		connection_move(conn, workers[conn->worker == workers[0]]);
+		break;
+	case FINISH:
+		answer(c);
+		connection_finish(conn, "finished");
+		break;
+	case TERMINATE:
+		answer(c);
+		tcp_terminate(&conn->qpair.tcp, TCP_FES_SEQUENCE, 0, "of the test");
+		break;
+	default:
+		answer(c);
+	}
+}
+
+static void sent(struct capsule *c)
+{
+	struct subject *s = subject_of(c->queue);
+
+	free(c);
+	s->executing--;
+	bury_if_over(s);
+}
+
+static const struct capsule_sink_ops sink_ops = {
+	.get = get, .command = command, .received = answer, .sent = sent,
+};
+
+static void ended(struct connection *c)
+{
+	struct subject *s = container_of(c, struct subject, connection);
+
+	s->has_ended = true;
+	bury_if_over(s);
+}
+
+static void free_subject(struct connection *c)
+{
+	tcp_free(&c->qpair.tcp);
+	free(container_of(c, struct subject, connection));
+	is_freed = true;
+}
+
+static void moved(struct connection *c)
+{
+	move_count++;
+	answer(moving);
+	connection_resume(c);
+}
+
+static const struct connection_ops ops = {
+	.ended = ended, .free = free_subject, .moved = moved,
+};
+
+/* ---- errands ------------------------------------------------------------------------------- */
+
+struct errand {
+	struct worker_message message;
+	void (*run)(void *);
+	void *argument;
+	sem_t done;
+};
+
+static void run_errand(struct worker_message *m)
+{
+	struct errand *e = container_of(m, struct errand, message);
+
+	e->run(e->argument);
+	sem_post(&e->done);
+}
+
+static void on(struct worker *w, void (*run)(void *), void *argument)
+{
+	struct errand e = { .message.run = run_errand, .run = run, .argument = argument };
+
+	sem_init(&e.done, 0, 0);
+	worker_post(w, &e.message);
+	while (sem_wait(&e.done) && errno == EINTR)
+		;
+}
+
+/* ---- opening ------------------------------------------------------------------------------- */
+
+static int target_fd;
+
+static void start(void *handshake_s)
+{
+	connection_start(&subject->connection, workers[0], target_fd, &config, &ops,
+			 *(unsigned int *)handshake_s);
+}
+
+static void connect_pair(void)
+{
+	struct sockaddr_in here = { .sin_family = AF_INET,
+				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof(here);
+	int little = 65536, listener = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(listener, (struct sockaddr *)&here, sizeof(here)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&here, &length), 0);
+	host = socket(AF_INET, SOCK_STREAM, 0);
+	setsockopt(host, SOL_SOCKET, SO_RCVBUF, &little, sizeof(little));
+	assert_int_equal(connect(host, (struct sockaddr *)&here, sizeof(here)), 0);
+	target_fd = accept(listener, NULL, NULL);
+	setsockopt(target_fd, SOL_SOCKET, SO_SNDBUF, &little, sizeof(little));
+	close(listener);
+}
+
+static void open_connection(unsigned int handshake_s)
+{
+	connect_pair();
+	is_freed = false;
+	move_count = 0;
+	subject = aligned_alloc(64, (sizeof(*subject) + 63) / 64 * 64);
+	memset(subject, 0, sizeof(*subject));
+	subject->connection.qpair.queue.sink = &sink_ops;
+	on(workers[0], start, &handshake_s);
+}
+
+static int open_workers(void **state)
+{
+	struct worker_settings settings = { .buffers = 4 << 20, .largest = MIB };
+	char error[256];
+
+	for (unsigned int i = 0; i < 2; i++)
+		if (worker_open(&workers[i], i, &settings, error, sizeof(error)) ||
+		    worker_start(workers[i]))
+			return -1;
+	return 0;
+}
+
+static int close_workers(void **state)
+{
+	for (unsigned int i = 0; i < 2; i++)
+		worker_stop(workers[i]);
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_int_equal(pool_used(workers[i]->pool), 0);
+		worker_close(workers[i]);
+	}
+	return 0;
+}
+
+/* ---- the host ------------------------------------------------------------------------------- */
+
+static const struct dialect plain = { .align = 4 };
+
+static bool await(atomic_bool *flag, int ms)
+{
+	for (; !*flag && ms > 0; ms -= 2)
+		usleep(2000);
+	return *flag;
+}
+
+static bool await_freed(int ms)
+{
+	return await(&is_freed, ms);
+}
+
+static void say(struct bytes *b)
+{
+	assert_int_equal(send(host, b->p, b->n, MSG_NOSIGNAL), b->n);
+	bytes_free(b);
+	*b = (struct bytes){ 0 };
+}
+
+static void put(struct bytes *b, uint8_t opcode, uint16_t cid)
+{
+	uint8_t sqe[64] = { opcode, 0x40 };
+
+	put16(sqe + 2, cid);
+	put_command(b, &plain, sqe, NULL, 0);
+}
+
+/* Reads `n` bytes; false: they do not come, or the end does. */
+static bool hear(size_t n, int ms)
+{
+	static uint8_t buffer[65536];
+	struct pollfd p = { .fd = host, .events = POLLIN };
+
+	while (n) {
+		ssize_t got;
+
+		if (poll(&p, 1, ms) <= 0)
+			return false;
+		got = recv(host, buffer, n < sizeof(buffer) ? n : sizeof(buffer), 0);
+		if (got <= 0)
+			return false;
+		n -= (size_t)got;
+	}
+	return true;
+}
+
+#define ICRESP 128u
+#define RESPONSE 24u
+
+static void shake(void)
+{
+	struct bytes b = { 0 };
+
+	put_icreq(&b, 0, 0, 0, 0);
+	put(&b, ANSWER, 1);
+	say(&b);
+	assert_true(hear(ICRESP + RESPONSE, 5000));
+}
+
+/* ---- the end ------------------------------------------------------------------------------- */
+
+static void test_the_peer_s_end_with_its_last_bytes(void **state)
+{
+	struct bytes b = { 0 };
+
+	open_connection(60);
+	put_icreq(&b, 0, 0, 0, 0);
+	put(&b, ANSWER, 1);
+	say(&b);
+	shutdown(host, SHUT_WR);
+	assert_true(await_freed(5000));
+	assert_true(hear(ICRESP + RESPONSE, 1000));
+	close(host);
+}
+
+static void test_a_handshake_that_does_not_come(void **state)
+{
+	open_connection(1);
+	assert_false(await_freed(500));
+	assert_true(await_freed(3000));
+	close(host);
+}
+
+static void test_finish_sends_everything_first(void **state)
+{
+	struct bytes b = { 0 };
+
+	open_connection(60);
+	shake();
+	for (uint16_t cid = 2; cid < 6; cid++)
+		put(&b, READ_MIB, cid);
+	put(&b, FINISH, 7);
+	say(&b);
+	assert_false(await_freed(200));
+	assert_true(hear(4 * (24 + MIB + RESPONSE) + RESPONSE, 5000));
+	assert_false(hear(1, 5000));
+	assert_true(await_freed(1000));
+	close(host);
+}
+
+/* A peer that goes on talking after our TermReq must not keep the connection. */
+static void test_a_terminated_peer_that_never_stops_talking(void **state)
+{
+	struct bytes b = { 0 };
+	static const uint8_t noise[4096];
+
+	open_connection(60);
+	shake();
+	put(&b, TERMINATE, 2);
+	say(&b);
+	for (int i = 0; i < 400 && !is_freed; i++) {
+		if (send(host, noise, sizeof(noise), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
+		    errno != EAGAIN)
+			break;
+		usleep(10000);
+	}
+	assert_true(await_freed(500));
+	close(host);
+}
+
+/* ---- the move --------------------------------------------------------------------------------- */
+
+/* Bytes behind the command that moves it, and bytes that come meanwhile. */
+static void test_nothing_is_lost_on_the_way_to_another_worker(void **state)
+{
+	open_connection(60);
+	shake();
+	for (uint16_t round = 0; round < 200; round++) {
+		struct bytes b = { 0 }, rest = { 0 };
+		size_t cut = (size_t)(rand() % 100);
+
+		put(&b, MOVE, 2);
+		put(&b, ANSWER, 3);
+		put(&rest, ANSWER, 4);
+		bytes_add(&b, rest.p, cut < rest.n ? cut : rest.n);
+		say(&b);
+		if (cut < rest.n) {
+			usleep((unsigned int)(rand() % 300));
+			assert_int_equal(send(host, rest.p + cut, rest.n - cut, 0),
+					 rest.n - cut);
+		}
+		bytes_free(&rest);
+		assert_true(hear(3 * RESPONSE, 5000));
+	}
+	assert_int_equal(move_count, 200);
+	close(host);
+	assert_true(await_freed(5000));
+}
+
+static void test_a_peer_that_ends_on_the_way(void **state)
+{
+	for (int round = 0; round < 50; round++) {
+		struct bytes b = { 0 };
+
+		open_connection(60);
+		shake();
+		put(&b, MOVE, 2);
+		say(&b);
+		if (round % 2)
+			shutdown(host, SHUT_WR);
+		else
+			close(host);
+		assert_true(await_freed(5000));
+		if (round % 2)
+			close(host);
+	}
+}
+
+/* ---- shortage ------------------------------------------------------------------------------------ */
+
+static size_t shortage;
+
+static void be_short(void *argument)
+{
+	workers[0]->overflow += 32u << 20;
+	shortage = 32u << 20;
+}
+
+/* At the end of a turn, as sending does it. */
+static void be_rich(struct worker *w)
+{
+	w->overflow -= shortage;
+	shortage = 0;
+	w->flush = NULL;
+}
+
+static void get_rich(void *argument)
+{
+	workers[0]->flush = be_rich;
+}
+
+static void test_what_was_left_unread_for_want_of_memory_is_read(void **state)
+{
+	struct bytes b = { 0 };
+
+	open_connection(60);
+	shake();
+	on(workers[0], be_short, NULL);
+	put(&b, ANSWER, 2);
+	say(&b);
+	assert_false(hear(RESPONSE, 100));
+	on(workers[0], get_rich, NULL);
+	assert_true(hear(RESPONSE, 2000));
+	close(host);
+	assert_true(await_freed(5000));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_the_peer_s_end_with_its_last_bytes),
+		cmocka_unit_test(test_a_handshake_that_does_not_come),
+		cmocka_unit_test(test_finish_sends_everything_first),
+		cmocka_unit_test(test_a_terminated_peer_that_never_stops_talking),
+		cmocka_unit_test(test_nothing_is_lost_on_the_way_to_another_worker),
+		cmocka_unit_test(test_a_peer_that_ends_on_the_way),
+		cmocka_unit_test(test_what_was_left_unread_for_want_of_memory_is_read),
+	};
+
+	return cmocka_run_group_tests(tests, open_workers, close_workers);
+}
