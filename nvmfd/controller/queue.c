@@ -100,9 +100,7 @@ static void sink_command(struct capsule *c)
 
 	atomic_store_explicit(&q->last_command, q->station->worker->now,
 			      memory_order_relaxed);
-	if (q->state == QUEUE_DISCONNECTED)	/* not even a Connect */
-		request_end(r, NVME_COMMAND_SEQUENCE_ERROR | NVME_DNR);
-	else if (is_fabrics(r))
+	if (is_fabrics(r))
 		fabrics_execute(r);
 	else if (q->state != QUEUE_LIVE)
 		request_end(r, NVME_COMMAND_SEQUENCE_ERROR | NVME_DNR);
