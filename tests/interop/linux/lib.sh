@@ -263,7 +263,7 @@ disconnect() { nvme disconnect -n "$NQN"; }
 # device NSID: waits for it, prints /dev/nvmeXnY (Y is not the NSID).
 device() {
 	local nsid
-	within 5 has_device $1 || return
+	within 30 has_device $1 || return
 	for nsid in $(grep -lx "$1" /sys/class/nvme-subsystem/*/nvme*n*/nsid); do
 		nsid=${nsid%/nsid}
 		echo "/dev/${nsid##*/}"
