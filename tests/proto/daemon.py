@@ -193,9 +193,9 @@ class Daemon:
         """A line of /proc/PID/status, without its name."""
         return proc_status(self.pid, field)
 
-    def resident(self):
-        """Resident memory in bytes."""
-        return int(self.status('VmRSS').split()[0]) * 1024
+    def peak_memory(self):
+        """The most resident memory so far, in bytes."""
+        return int(self.status('VmHWM').split()[0]) * 1024
 
     def is_sanitized(self):
         """Built with a sanitizer: its memory tells nothing then."""
@@ -231,7 +231,7 @@ def read_ports(path, check=lambda: None):
     while not path.exists():
         check()
         if time.monotonic() > deadline:
-            raise DaemonError(f'nvmfd does not listen after {START_DEADLINE} s')
+            raise DaemonError(f'not listening after {START_DEADLINE} s')
         time.sleep(0.005)
     pairs = (line.split('=') for line in path.read_text().split())
     return {name: int(port) for name, port in pairs}

@@ -48,6 +48,7 @@ class Namespace:
         self.data = bytearray(int(size.rstrip('KMGkmg')) << shift)
         self.bs = 4096 if 'bs=4096' in keys else 512
         self.ro = 'ro' in keys.split('&')
+        self.uuid = b'U' * 15 + bytes([nsid])
 
     def identify(self):
         out = bytearray(4096)
@@ -65,7 +66,7 @@ class Namespace:
         return b''.join(struct.pack('<BBH', kind, len(value), 0) + value
                         for kind, value in ((1, data[120:128]),
                                             (2, data[104:120]),
-                                            (3, b'U' * 15 + bytes([self.nsid]))))
+                                            (3, self.uuid)))
 
 
 class Controller:

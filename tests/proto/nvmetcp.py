@@ -9,7 +9,6 @@ Anything that a target sends and the specification does not allow raises
 Violation.  Every wait has a deadline.  Any field can be made wrong: send_raw()
 and send_pdu() take bytes as they are, Sqe is packed as it stands.
 """
-import errno
 import random
 import socket
 import struct
@@ -220,16 +219,6 @@ class Connection:
         specific = wire.term_header(fes, fei)
         self.send_raw(wire.common_header(Pdu.H2C_TERM, 0, 24, 0,
                                          24 + len(data)) + specific + data)
-
-    def is_reset(self, timeout=None):
-        """True when the connection ends by RST rather than by FIN."""
-        try:
-            self.expect_end(timeout)
-            return False
-        except OSError as error:
-            if error.errno != errno.ECONNRESET:
-                raise
-            return True
 
 
 class Command:

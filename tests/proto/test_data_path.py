@@ -212,7 +212,7 @@ class BoundedMemory(FreshTargetCase):
     def assert_bounded(self):
         if self.target.is_sanitized():
             return
-        peak = int(self.target.status('VmHWM').split()[0]) * 1024
+        peak = self.target.peak_memory()
         self.assertLess(peak, self.BUFFERS + self.SLACK,
                         f'peak of {peak >> 20} MiB')
 

@@ -121,6 +121,7 @@ class SlowEnds(TargetCase):
 
     def slow(self):
         queue = self.io()
+        self.began = time.monotonic()
         command = queue.submit(wire.read(1, 0, 1), length=512)
         time.sleep(0.1)
         return queue, command
@@ -145,10 +146,9 @@ class SlowEnds(TargetCase):
     def test_shutdown_completes_after_the_slow_command(self):
         queue, _ = self.slow()
         controller = queue.controller
-        began = time.monotonic()
         controller.admin.property_set(Prop.CC, CC_ENABLE | 1 << 14)
         controller.wait_csts(0xC, 0x8)
-        self.assertGreater(time.monotonic() - began, 0.6)
+        self.assertGreaterEqual(time.monotonic() - self.began, 1)
 
     def test_reset_is_done_within_cap_to(self):
         queue, _ = self.slow()
@@ -163,14 +163,14 @@ class SlowEnds(TargetCase):
         """Else an old write might land on what it writes by another path."""
         host = Host()
         first = self.io(host=host)
+        began = time.monotonic()
         first.submit(wire.write(1, 0, 1), bytes(512))
         time.sleep(0.1)
         first.controller.close()
-        began = time.monotonic()
         self.controller()                   # others are not held up
-        self.assertLess(time.monotonic() - began, 0.6)
+        self.assertLess(time.monotonic() - began, 1)
         self.controller(host=host)
-        self.assertGreater(time.monotonic() - began, 0.6)
+        self.assertGreaterEqual(time.monotonic() - began, 1)
 
     def test_a_dead_host_s_command_harms_nobody(self):
         queue, _ = self.slow()
