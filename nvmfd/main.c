@@ -23,6 +23,7 @@ struct nvmfd {
 	struct log log;
 	struct pidfile pidfile;
 	struct server *server;
+	bool has_ports_file;		/* of ours */
 	int report;			/* to the waiting parent; -1: none */
 	int signals;
 	char error[8192];	/* a sentence may hold a path */
@@ -72,6 +73,7 @@ static int write_ports(struct nvmfd *n)
 	snprintf(text, sizeof(text), "discovery=%u\nio=%u\n",
 		 server_discovery_port(n->server), server_io_port(n->server));
 	r = write_file_atomically(n->options.ports_file, text, 0644);
+	n->has_ports_file = !r;
 	if (r)
 		snprintf(n->error, sizeof(n->error), "--ports-file %s: %s",
 			 n->options.ports_file, strerror(-r));
@@ -157,7 +159,7 @@ static int start(struct nvmfd *n)
 
 static void stop(struct nvmfd *n)
 {
-	if (n->options.ports_file)
+	if (n->has_ports_file)	/* else it may be another daemon's */
 		unlink(n->options.ports_file);
 	if (n->server && !server_close(n->server)) {
 		/* The storage may still write to our memory: leave it all as it is. */

@@ -71,6 +71,17 @@ class Ends(RoomCase):
             with self.assertRaises(Closed):
                 queue.receive_pdu()
 
+    def test_one_that_cannot_start_leaves_another_s_ports_file(self):
+        target = self.serve().start()
+        before = target.ports_path.read_text()
+        ended = self.room.run('-d', '-p', str(target.ports['io']),
+                              '--ports-file', str(target.ports_path),
+                              'ramdisk:1M')
+        self.assertEqual(ended.returncode, 1)
+        self.assertEqual(target.ports_path.read_text(), before)
+        target.stop()
+        self.assertFalse(target.ports_path.exists())
+
     def test_ports_are_closed_and_free_again(self):
         target = self.serve().start()
         ports = target.ports
