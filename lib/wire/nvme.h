@@ -401,6 +401,7 @@ struct nvme_log_firmware {
 /* ---- features (section 5.27) ------------------------------------------------ */
 
 enum nvme_feature {
+	NVME_FEAT_VOLATILE_CACHE = 0x06,
 	NVME_FEAT_QUEUES	= 0x07,
 	NVME_FEAT_ASYNC_EVENT	= 0x0b,
 	NVME_FEAT_KEEP_ALIVE	= 0x0f,

@@ -59,6 +59,14 @@ static uint32_t get_async(const struct controller *c)
 	return c->async_config;
 }
 
+/* ---- Volatile Write Cache ---------------------------------------------------------------- */
+
+/* It is the page cache's or the disk's, and stays switched on. */
+static uint32_t get_cache(const struct controller *c)
+{
+	return 1;
+}
+
 /* ---- Keep Alive Timer ------------------------------------------------------------------------ */
 
 static void set_keep_alive(struct request *r, uint32_t value)
@@ -86,23 +94,34 @@ static const struct feature {
 	uint8_t fid;
 	bool in_discovery;
 	const char *name;
-	void (*set)(struct request *, uint32_t value);
+	void (*set)(struct request *, uint32_t value);	/* NULL: not changeable */
 	uint32_t (*get)(const struct controller *);
 	uint32_t (*get_default)(const struct controller *);
+	bool (*is_offered)(const struct model *);	/* NULL: always */
 } features[] = {
-	{ NVME_FEAT_QUEUES, false, "Number of Queues", set_queues, get_queues, default_queues },
+	{ NVME_FEAT_VOLATILE_CACHE, false, "Volatile Write Cache", NULL, get_cache, get_cache,
+	  model_has_volatile_cache },
+	{ NVME_FEAT_QUEUES, false, "Number of Queues", set_queues, get_queues, default_queues,
+	  NULL },
 	{ NVME_FEAT_ASYNC_EVENT, true, "Asynchronous Event Configuration", set_async, get_async,
-	  zero },
-	{ NVME_FEAT_KEEP_ALIVE, true, "Keep Alive Timer", set_keep_alive, get_keep_alive, zero },
+	  zero, NULL },
+	{ NVME_FEAT_KEEP_ALIVE, true, "Keep Alive Timer", set_keep_alive, get_keep_alive, zero,
+	  NULL },
 };
+
+static bool is_offered(const struct feature *f, const struct queue *q)
+{
+	if (q->is_discovery && !f->in_discovery)
+		return false;
+	return !f->is_offered || f->is_offered(q->target->model);
+}
 
 static const struct feature *find_feature(const struct request *r)
 {
 	uint8_t fid = (uint8_t)le32_get(r->capsule.sqe.cdw10);
 
 	for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++)
-		if (features[i].fid == fid &&
-		    (!r->queue->is_discovery || features[i].in_discovery))
+		if (features[i].fid == fid && is_offered(&features[i], r->queue))
 			return &features[i];
 	return NULL;
 }
@@ -115,6 +134,8 @@ void set_features_execute(struct request *r)
 		request_end(r, NVME_INVALID_FIELD | NVME_DNR);
 	else if (le32_get(r->capsule.sqe.cdw10) & NVME_FEAT_SAVE)
 		request_end(r, NVME_FEATURE_NOT_SAVEABLE | NVME_DNR);
+	else if (!f->set)
+		request_end(r, NVME_FEATURE_NOT_CHANGEABLE | NVME_DNR);
 	else
 		f->set(r, le32_get(r->capsule.sqe.cdw11));
 }
@@ -141,7 +162,7 @@ void get_features_execute(struct request *r)
 		request_end_dw0(r, f->get_default(c));
 		break;
 	case SELECT_SUPPORTED:
-		request_end_dw0(r, CAPABILITY_CHANGEABLE);
+		request_end_dw0(r, f->set ? CAPABILITY_CHANGEABLE : 0);
 		break;
 	default:
 		request_end(r, NVME_INVALID_FIELD | NVME_DNR);

@@ -44,14 +44,6 @@ static void put_common(struct nvme_id_ctrl *id, const struct controller *c)
 	       strlen(c->is_discovery ? NQN_DISCOVERY : s->nqn));
 }
 
-static bool has_volatile_cache(const struct model *m)
-{
-	for (uint32_t i = 1; i <= m->limits.nn; i++)
-		if (m->subsystem.namespaces[i] && m->subsystem.namespaces[i]->has_volatile_cache)
-			return true;
-	return false;
-}
-
 static void put_io(struct nvme_id_ctrl *id, const struct controller *c)
 {
 	const struct model *m = c->target->model;
@@ -61,10 +53,8 @@ static void put_io(struct nvme_id_ctrl *id, const struct controller *c)
 	id->sqes = 0x66;
 	id->cqes = 0x44;
 	id->nn = le32_of(m->limits.nn);
-	id->vwc = NVME_VWC_FLUSH_ALL | (has_volatile_cache(m) ? NVME_VWC_PRESENT : 0);
+	id->vwc = NVME_VWC_FLUSH_ALL | (model_has_volatile_cache(m) ? NVME_VWC_PRESENT : 0);
 	id->ofcs = le16_of(NVME_OFCS_DISCONNECT);
-	/* Power state 0, the only one: 1 W, as it must not be zero. */
-	id->psd[0][0] = 100;
 }
 
 static void identify_controller(struct request *r)

@@ -54,6 +54,14 @@ int model_add_namespace(struct model *m, const struct namespace *ns)
 	return 0;
 }
 
+bool model_has_volatile_cache(const struct model *m)
+{
+	for (uint32_t i = 1; i <= m->limits.nn; i++)
+		if (m->subsystem.namespaces[i] && m->subsystem.namespaces[i]->has_volatile_cache)
+			return true;
+	return false;
+}
+
 struct health_total model_health(const struct subsystem *s)
 {
 	struct health_total t = { 0 };

@@ -85,6 +85,9 @@ static inline const struct namespace *model_namespace(const struct model *m, uin
 	return nsid && nsid <= m->limits.nn ? m->subsystem.namespaces[nsid] : NULL;
 }
 
+/* Does any namespace need a flush before what was written is durable? */
+bool model_has_volatile_cache(const struct model *);
+
 /* The sum over the workers. */
 struct health_total {
 	uint64_t reads, writes, sectors_read, sectors_written;
