@@ -292,7 +292,7 @@ verify() {
 # What the kernel may say at "warning" and above; jobs add to it with may_say.
 MAY_SAY=(
 	'vec0: Budget exhausted after napi rescheduled'	# User-Mode Linux's network card
-	'hrtimer: interrupt took'				# a busy machine
+	'hrtimer: interrupt took' 'long keepalive RTT'	# a busy machine
 )
 WITHOUT_PATH=('no usable path - requeuing I/O' 'nvme_ns_head_submit_bio: [0-9]+ callbacks suppressed')
 
