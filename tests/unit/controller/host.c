@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The rig's hosts. */
 #include "rig.h"
+#include "../worker/support.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 static int64_t now_ms(void)
@@ -46,28 +43,6 @@ static void accept_host(void *argument)
 	target_accept(a->station, a->fd, &a->rig->port);
 }
 
-/* Two ends of a TCP connection (what epoll says of other sockets differs), which
- * holds little: the host's end, and the target's. */
-static int connect_pair(int *target)
-{
-	struct sockaddr_in here = { .sin_family = AF_INET,
-				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t length = sizeof(here);
-	int little = 65536, host, listener = socket(AF_INET, SOCK_STREAM, 0);
-
-	assert_int_equal(bind(listener, (struct sockaddr *)&here, sizeof(here)), 0);
-	assert_int_equal(listen(listener, 1), 0);
-	assert_int_equal(getsockname(listener, (struct sockaddr *)&here, &length), 0);
-	host = socket(AF_INET, SOCK_STREAM, 0);
-	setsockopt(host, SOL_SOCKET, SO_RCVBUF, &little, sizeof(little));
-	assert_int_equal(connect(host, (struct sockaddr *)&here, sizeof(here)), 0);
-	*target = accept(listener, NULL, NULL);
-	assert_true(*target >= 0);
-	setsockopt(*target, SOL_SOCKET, SO_SNDBUF, &little, sizeof(little));
-	close(listener);
-	return host;
-}
-
 /* One step of the connection; false: it has ended. */
 static bool step(struct rig_host *h, int ms)
 {
@@ -87,7 +62,7 @@ void host_open(struct rig_host *h, struct rig *rig, unsigned int worker)
 	h->buffer = (struct qpair_buffer){ h->bytes, sizeof(h->bytes) };
 	h->config.maxh2cdata = 1 << 20;
 	h->qpair.queue.host = &host_ops;
-	net_stream_socket(&h->qpair.net, connect_pair(&a.fd));
+	net_stream_socket(&h->qpair.net, loopback_pair(&a.fd));
 	assert_int_equal(tcp_host_init(&h->qpair.tcp, &h->qpair.queue, &h->config, &memory,
 				       NULL), 0);
 	rig_on(rig, worker, accept_host, &a);

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "rig.h"
+#include "../worker/support.h"
 
-#include <errno.h>
-#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 static void nap(void)
@@ -150,30 +147,9 @@ struct controller *rig_controller(struct rig *rig)
 	return list_entry(rig->target.registry.controllers.next, struct controller, link);
 }
 
-struct errand {
-	struct worker_message message;
-	void (*run)(void *);
-	void *argument;
-	sem_t done;
-};
-
-static void run_errand(struct worker_message *m)
-{
-	struct errand *e = container_of(m, struct errand, message);
-
-	e->run(e->argument);
-	sem_post(&e->done);
-}
-
 void rig_on(struct rig *rig, unsigned int worker, void (*run)(void *), void *argument)
 {
-	struct errand e = { .message.run = run_errand, .run = run, .argument = argument };
-
-	sem_init(&e.done, 0, 0);
-	worker_post(rig->target.stations[worker].worker, &e.message);
-	while (sem_wait(&e.done) && errno == EINTR)
-		;
-	sem_destroy(&e.done);
+	run_on(rig->target.stations[worker].worker, run, argument);
 }
 
 /* ---- opening and closing ----------------------------------------------------------------- */

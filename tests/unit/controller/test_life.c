@@ -22,10 +22,11 @@ static void test_a_shutdown_while_disabled_completes_and_stays(void **state)
 	rig_close(&rig);
 }
 
-static void test_a_shutdown_during_a_reset_is_not_forgotten(void **state)
+/* A reset that waits for a command at the storage. */
+static void start_reset(void)
 {
 	struct nvme_sqe read = sqe_io(NVME_IO_READ, 8, false);
-	uint8_t data[4096];
+	static uint8_t data[4096];
 	uint16_t cntlid;
 
 	rig_open(&rig, NULL);
@@ -35,6 +36,11 @@ static void test_a_shutdown_during_a_reset_is_not_forgotten(void **state)
 	host_submit(&io, &read, data, sizeof(data));
 	rig_await_held(&rig, 1);
 	host_write_cc(&admin, RIG_CC_OFF);
+}
+
+static void test_a_shutdown_during_a_reset_is_not_forgotten(void **state)
+{
+	start_reset();
 	assert_int_equal(host_read_csts(&admin), NVME_CSTS_RDY);
 	host_write_cc(&admin, RIG_CC_OFF | RIG_SHN);
 	rig_release(&rig);
@@ -46,17 +52,7 @@ static void test_a_shutdown_during_a_reset_is_not_forgotten(void **state)
 
 static void test_enable_during_a_reset_comes_after_it(void **state)
 {
-	struct nvme_sqe read = sqe_io(NVME_IO_READ, 8, false);
-	uint8_t data[4096];
-	uint16_t cntlid;
-
-	rig_open(&rig, NULL);
-	cntlid = host_enable(&admin, &rig, 0, 2);
-	host_connect_io(&io, &rig, cntlid, 1);
-	rig_hold(&rig);
-	host_submit(&io, &read, data, sizeof(data));
-	rig_await_held(&rig, 1);
-	host_write_cc(&admin, RIG_CC_OFF);
+	start_reset();
 	host_write_cc(&admin, RIG_CC);
 	rig_release(&rig);
 	rig_await_queues(&rig, 1);

@@ -5,13 +5,12 @@
  */
 #include "../unit.h"
 #include "../tcp/bytes.h"
+#include "support.h"
 
 #include "worker/connection.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
-#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,33 +148,6 @@ static const struct connection_ops ops = {
 	.ended = ended, .free = free_subject, .moved = moved,
 };
 
-/* ---- errands ------------------------------------------------------------------------------- */
-
-struct errand {
-	struct worker_message message;
-	void (*run)(void *);
-	void *argument;
-	sem_t done;
-};
-
-static void run_errand(struct worker_message *m)
-{
-	struct errand *e = container_of(m, struct errand, message);
-
-	e->run(e->argument);
-	sem_post(&e->done);
-}
-
-static void on(struct worker *w, void (*run)(void *), void *argument)
-{
-	struct errand e = { .message.run = run_errand, .run = run, .argument = argument };
-
-	sem_init(&e.done, 0, 0);
-	worker_post(w, &e.message);
-	while (sem_wait(&e.done) && errno == EINTR)
-		;
-}
-
 /* ---- opening ------------------------------------------------------------------------------- */
 
 static int target_fd;
@@ -186,33 +158,15 @@ static void start(void *handshake_s)
 			 *(unsigned int *)handshake_s);
 }
 
-static void connect_pair(void)
-{
-	struct sockaddr_in here = { .sin_family = AF_INET,
-				    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t length = sizeof(here);
-	int little = 65536, listener = socket(AF_INET, SOCK_STREAM, 0);
-
-	assert_int_equal(bind(listener, (struct sockaddr *)&here, sizeof(here)), 0);
-	assert_int_equal(listen(listener, 1), 0);
-	assert_int_equal(getsockname(listener, (struct sockaddr *)&here, &length), 0);
-	host = socket(AF_INET, SOCK_STREAM, 0);
-	setsockopt(host, SOL_SOCKET, SO_RCVBUF, &little, sizeof(little));
-	assert_int_equal(connect(host, (struct sockaddr *)&here, sizeof(here)), 0);
-	target_fd = accept(listener, NULL, NULL);
-	setsockopt(target_fd, SOL_SOCKET, SO_SNDBUF, &little, sizeof(little));
-	close(listener);
-}
-
 static void open_connection(unsigned int handshake_s)
 {
-	connect_pair();
+	host = loopback_pair(&target_fd);
 	is_freed = false;
 	move_count = 0;
 	subject = aligned_alloc(64, (sizeof(*subject) + 63) / 64 * 64);
 	memset(subject, 0, sizeof(*subject));
 	subject->connection.qpair.queue.sink = &sink_ops;
-	on(workers[0], start, &handshake_s);
+	run_on(workers[0], start, &handshake_s);
 }
 
 static int open_workers(void **state)
@@ -435,11 +389,11 @@ static void test_what_was_left_unread_for_want_of_memory_is_read(void **state)
 
 	open_connection(60);
 	shake();
-	on(workers[0], be_short, NULL);
+	run_on(workers[0], be_short, NULL);
 	put(&b, ANSWER, 2);
 	say(&b);
 	assert_false(hear(RESPONSE, 100));
-	on(workers[0], get_rich, NULL);
+	run_on(workers[0], get_rich, NULL);
 	assert_true(hear(RESPONSE, 2000));
 	close(host);
 	assert_true(await_freed(5000));
