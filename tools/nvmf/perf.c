@@ -19,6 +19,7 @@ struct perf {
 	struct load_plan plan;
 	struct load *loads;
 	unsigned int count, started;
+	bool has_lost_controller;
 	uint64_t begun;
 	double seconds;
 	struct tally tally;
@@ -126,7 +127,8 @@ static void watch(struct perf *p)
 	uint64_t now, told = p->begun, before = 0;
 
 	while ((now = load_now()) < p->plan.end && !atomic_load(&p->plan.stop)) {
-		if (nvmf_ctrl_wait(p->ctrl, 100) < 0 || is_interrupted())
+		p->has_lost_controller = nvmf_ctrl_wait(p->ctrl, 100) < 0;
+		if (p->has_lost_controller || is_interrupted())
 			atomic_store(&p->plan.stop, true);
 		tell_each_second(p, now, &told, &before);
 	}
@@ -182,6 +184,9 @@ static int run(struct perf *p)
 		result = check_load(&p->loads[i]);
 		tally_add(&p->tally, &p->loads[i].tally);
 	}
+	/* The loads were told to stop and may not have noticed why. */
+	if (!result && p->has_lost_controller)
+		result = fail("%s", nvmf_ctrl_error(p->ctrl));
 	return result;
 }
 
