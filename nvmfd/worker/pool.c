@@ -168,6 +168,11 @@ bool pool_is_contended(const struct pool *p)
 	return !list_is_empty(&p->waiters);
 }
 
+bool pool_has_turns(const struct pool *p)
+{
+	return p->has_news && !list_is_empty(&p->waiters);
+}
+
 bool pool_serve(struct pool *p)
 {
 	bool has_served = false;

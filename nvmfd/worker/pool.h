@@ -51,6 +51,9 @@ void pool_wait(struct pool *, struct pool_waiter *);
 void pool_wait_no_more(struct pool *, struct pool_waiter *);
 /* Whether ordinary users must queue up behind those who wait. */
 bool pool_is_contended(const struct pool *);
+/* Whether pool_serve might do something: what was given back at the end of a turn
+ * must not lie there until something else happens. */
+bool pool_has_turns(const struct pool *);
 /* Serves the waiters in turn with what has been given back since; whether
  * anybody was. */
 bool pool_serve(struct pool *);

@@ -126,7 +126,7 @@ static int sleep_ms(const struct worker *w)
 {
 	uint64_t when = timer_next(&w->timers), now;
 
-	if (connections_are_waiting(w))
+	if (connections_are_waiting(w) || pool_has_turns(w->pool))
 		return 0;
 	if (when == UINT64_MAX)
 		return -1;

@@ -2,7 +2,7 @@
 /* The event loop: messages, timers, and silence when there is nothing to do. */
 #include "../unit.h"
 
-#include "worker/worker.h"
+#include "worker/connection.h"
 
 #include <dirent.h>
 #include <pthread.h>
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SENDERS 8
@@ -198,6 +199,48 @@ static void test_what_cannot_wait_is_lent_from_the_heap_when_the_pool_is_empty(v
 	assert_int_equal(pool_used(worker->pool), 0);
 }
 
+/* ---- buffers given back late -------------------------------------------------------------- */
+
+static void *late;
+static struct pool_waiter late_waiter;
+static struct connection late_connection;
+
+static enum pool_answer be_served(struct pool_waiter *w)
+{
+	sem_post(&all_done);
+	return POOL_NO_MORE;
+}
+
+/* The last thing in a turn, as sending gives buffers back. */
+static void give_late(struct connection *c)
+{
+	pool_give(worker->pool, late, 4096);
+}
+
+static void wait_for_late(struct worker_message *m)
+{
+	static const struct connection_ops ops = { .free = give_late };
+
+	late = pool_take(worker->pool, 4096, POOL_ORDINARY);
+	late_waiter.serve = be_served;
+	list_init(&late_waiter.link);
+	pool_wait(worker->pool, &late_waiter);
+	late_connection = (struct connection){ .worker = worker, .ops = &ops };
+	connection_bury(&late_connection);
+}
+
+static void test_buffers_that_come_back_at_the_end_of_a_turn_are_used(void **state)
+{
+	struct worker_message m = { .run = wait_for_late };
+	struct timespec until;
+
+	sem_init(&all_done, 0, 0);
+	worker_post(worker, &m);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 5;
+	assert_int_equal(sem_timedwait(&all_done, &until), 0);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_worker, close_worker)
 
 int main(void)
@@ -207,6 +250,7 @@ int main(void)
 		CASE(test_a_message_is_free_again_when_it_runs),
 		CASE(test_timers_fire_in_their_order_and_not_early),
 		CASE(test_an_idle_worker_sleeps),
+		CASE(test_buffers_that_come_back_at_the_end_of_a_turn_are_used),
 		CASE(test_what_cannot_wait_is_lent_from_the_heap_when_the_pool_is_empty),
 	};
 
