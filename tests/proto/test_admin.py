@@ -387,6 +387,18 @@ class KeepAlive(TargetCase):
             read_blocks(queue, 0, 1)))
         self.assert_success(queue.controller.identify())
 
+    def test_the_traffic_of_a_queue_that_is_gone_still_counts(self):
+        """Linux closes its I/O queues first, then shuts down: between the
+        two the admin queue alone looks silent."""
+        if not self.traffic_based:
+            self.skipTest('CTRATT.TBKAS is not set')
+        queue = self.io(kato=self.kato)
+        self.keep_alive(self.kato, lambda: self.assert_success(
+            read_blocks(queue, 0, 1)))
+        queue.close()
+        time.sleep(self.kato / 4000)
+        self.assert_success(queue.controller.identify())
+
     def test_set_features_starts_and_stops_the_timer(self):
         stopped = self.controller(kato=self.kato).admin
         self.assert_success(stopped.run(wire.set_features(0x0F, 0)))
