@@ -184,6 +184,7 @@ static void test_what_cannot_wait_is_lent_from_the_heap_when_the_pool_is_empty(v
 {
 	void *pages[1024], *more, *large;
 
+	worker_stop(worker);		/* its memory is this thread's now */
 	for (int i = 0; i < 1024; i++)
 		assert_non_null(pages[i] = worker_take(worker, 4096));
 	assert_int_equal(worker->overflow, 0);
