@@ -231,6 +231,7 @@ void controller_lost(struct worker_message *m)
 
 	c->queues[q->qid] = NULL;
 	c->queue_count--;
+	c->last_queue_end = c->station->worker->now;
 	if (!is_expected)
 		become_incomplete(c);
 	if (c->queue_count)

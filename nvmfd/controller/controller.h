@@ -121,6 +121,7 @@ struct controller {
 	struct timer drain_deadline, association, keep_alive;
 	struct timer incomplete;	/* an I/O queue was lost */
 	uint32_t kato;			/* ms; 0: off */
+	uint64_t last_queue_end;	/* ns; when an I/O queue was last gone */
 	uint32_t async_config;
 	struct request *aers[AER_LIMIT];
 	unsigned int aer_count;

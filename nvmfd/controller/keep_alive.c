@@ -4,16 +4,20 @@
  * that the host is there (Base Specification 2.0, section 3.9).
  *
  * The timer is not moved for each command: when it fires it looks when the last
- * one came.
+ * one came.  The end of a queue counts as well: a busy host's admin queue may
+ * have been silent for long when it begins to take its queues down.
  */
 #include "controller/controller.h"
 
 static uint64_t last_command(const struct controller *c)
 {
-	uint64_t last = 0, t;
+	uint64_t last = c->last_queue_end, t;
 
-	if (c->admin)
-		last = atomic_load_explicit(&c->admin->last_command, memory_order_relaxed);
+	if (c->admin) {
+		t = atomic_load_explicit(&c->admin->last_command, memory_order_relaxed);
+		if (t > last)
+			last = t;
+	}
 	for (uint32_t i = 1; i <= c->granted; i++) {
 		if (!c->queues[i])
 			continue;
