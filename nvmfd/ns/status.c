@@ -14,7 +14,8 @@ uint16_t status_of_errno(int error, enum backend_opcode opcode)
 		return NVME_CAPACITY_EXCEEDED;
 	case EROFS:
 	case EPERM:
-		return NVME_NAMESPACE_WRITE_PROTECTED;
+		return opcode == BACKEND_READ ? NVME_ACCESS_DENIED :
+						NVME_NAMESPACE_WRITE_PROTECTED;
 	case EACCES:
 		return NVME_ACCESS_DENIED;
 	case ECANCELED:
