@@ -174,12 +174,12 @@ static uint16_t admit(struct controller *ctrl, struct queue *q)
 		return NVME_COMMAND_SEQUENCE_ERROR;
 	if (qid > ctrl->granted)
 		return BAD_COMMAND(c, qid, NVME_DNR);
-	if (ctrl->queues[qid])
+	if (ctrl->slots[qid].queue)
 		return STATUS_DUPLICATE;
-	ctrl->queues[qid] = q;
+	ctrl->slots[qid].queue = q;
 	ctrl->queue_count++;
 	ctrl->has_had_queues = true;
-	controller_complete(ctrl);
+	controller_regained(ctrl, qid);
 	c->controller = ctrl;
 	return NVME_SUCCESS;
 }

@@ -34,14 +34,14 @@ uint16_t controller_create(struct queue *admin, const struct connect *connect)
 	struct controller *c = calloc(1, sizeof(*c));
 
 	if (c)
-		c->queues = calloc(t->model->limits.io_queues + 1, sizeof(*c->queues));
-	if (!c || !c->queues) {
+		c->slots = calloc(t->model->limits.io_queues + 1, sizeof(*c->slots));
+	if (!c || !c->slots) {
 		free(c);
 		return NVME_CONNECT_BUSY;
 	}
 	fill_in(c, admin, connect);
 	if (registry_add(&t->registry, c, s->cntlid_first, s->cntlid_last)) {
-		free(c->queues);
+		free(c->slots);
 		free(c);
 		return NVME_CONNECT_BUSY;
 	}
@@ -68,14 +68,14 @@ static void check_gone(struct controller *c)
 	timer_cancel(timers, &c->incomplete);
 	registry_remove(&c->target->registry, c);
 	free(c->discovery_log);
-	free(c->queues);
+	free(c->slots);
 	free(c);
 }
 
 static void end_io_queues(struct controller *c)
 {
 	for (uint32_t i = 1; i <= c->target->model->limits.io_queues; i++) {
-		struct queue *q = c->queues[i];
+		struct queue *q = c->slots[i].queue;
 
 		if (!q || q->was_told_to_end)
 			continue;
@@ -144,17 +144,32 @@ static void stayed_incomplete(struct timer *t)
 		       "an I/O queue was lost");
 }
 
-static void become_incomplete(struct controller *c)
+static void note_loss(struct controller *c, uint16_t qid)
 {
 	struct worker *w = c->station->worker;
 
-	if (!c->is_ending && !c->drain && !timer_is_armed(&c->incomplete))
+	if (c->is_ending || c->drain)
+		return;
+	c->slots[qid].is_lost = true;
+	c->lost++;
+	if (!timer_is_armed(&c->incomplete))
 		timer_arm(&w->timers, &c->incomplete, w->now + INCOMPLETE_S * NS_PER_S);
 }
 
-void controller_complete(struct controller *c)
+void controller_regained(struct controller *c, uint16_t qid)
 {
-	timer_cancel(&c->station->worker->timers, &c->incomplete);
+	if (!c->slots[qid].is_lost)
+		return;
+	c->slots[qid].is_lost = false;
+	if (!--c->lost)
+		timer_cancel(&c->station->worker->timers, &c->incomplete);
+}
+
+/* A drain takes every queue down, those that were lost among them. */
+static void forget_losses(struct controller *c)
+{
+	for (uint32_t i = 1; c->lost && i <= c->target->model->limits.io_queues; i++)
+		controller_regained(c, (uint16_t)i);
 }
 
 static void end_drain(struct controller *c)
@@ -212,7 +227,7 @@ static void start_drain(struct controller *c, enum drain why)
 	struct worker *w = c->station->worker;
 
 	c->drain = why;
-	controller_complete(c);
+	forget_losses(c);
 	/* No keep alive command is taken while it is disabled, and none is due
 	 * once it is shut down: the association has a time of its own then. */
 	keep_alive_stop(c);
@@ -229,11 +244,11 @@ void controller_lost(struct worker_message *m)
 	struct controller *c = q->controller;
 	bool is_expected = q->was_told_to_end || q->may_end_alone;
 
-	c->queues[q->qid] = NULL;
+	c->slots[q->qid].queue = NULL;
 	c->queue_count--;
 	c->last_queue_end = c->station->worker->now;
 	if (!is_expected)
-		become_incomplete(c);
+		note_loss(c, q->qid);
 	if (c->queue_count)
 		return;
 	if (c->drain)

@@ -99,6 +99,12 @@ struct queue {
 
 enum drain { DRAIN_NONE, DRAIN_RESET, DRAIN_SHUTDOWN };
 
+/* The place of an I/O queue. */
+struct slot {
+	struct queue *queue;		/* NULL: free */
+	bool is_lost;			/* it ended without a Disconnect */
+};
+
 struct controller {
 	struct list link;		/* in the registry, under its lock */
 	struct target *target;
@@ -111,7 +117,7 @@ struct controller {
 	bool is_ending;
 
 	struct queue *admin;		/* NULL once it is drained */
-	struct queue **queues;		/* [QID]; NULL: free */
+	struct slot *slots;		/* [QID] */
 	uint32_t queue_count;		/* of them in use */
 	uint32_t granted;		/* I/O queues granted; 0: not asked for */
 	bool has_had_queues;		/* since the last reset: `granted` is final */
@@ -119,7 +125,8 @@ struct controller {
 	uint32_t cc, csts;
 	enum drain drain;
 	struct timer drain_deadline, association, keep_alive;
-	struct timer incomplete;	/* an I/O queue was lost */
+	struct timer incomplete;	/* armed while an I/O queue is lost */
+	uint32_t lost;			/* how many are */
 	uint32_t kato;			/* ms; 0: off */
 	uint64_t last_queue_end;	/* ns; when an I/O queue was last gone */
 	uint32_t async_config;
@@ -214,8 +221,8 @@ void controller_lost_admin(struct controller *);
 void controller_end(struct controller *, const char *reason);
 
 void controller_write_cc(struct controller *, uint32_t cc);
-/* What made it incomplete is mended or does not matter any more. */
-void controller_complete(struct controller *);
+/* An I/O queue is there, perhaps again. */
+void controller_regained(struct controller *, uint16_t qid);
 uint64_t controller_cap(const struct controller *);
 
 /* keep_alive.c */

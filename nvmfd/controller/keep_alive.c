@@ -19,9 +19,9 @@ static uint64_t last_command(const struct controller *c)
 			last = t;
 	}
 	for (uint32_t i = 1; i <= c->granted; i++) {
-		if (!c->queues[i])
+		if (!c->slots[i].queue)
 			continue;
-		t = atomic_load_explicit(&c->queues[i]->last_command, memory_order_relaxed);
+		t = atomic_load_explicit(&c->slots[i].queue->last_command, memory_order_relaxed);
 		if (t > last)
 			last = t;
 	}

@@ -3,7 +3,7 @@
 import time
 import unittest
 
-from case import TargetCase
+from case import TargetCase, read_blocks
 from nvmetcp import DISCOVERY_NQN
 
 DISCOVERY_SILENCE = 120
@@ -36,6 +36,18 @@ class Silence(TargetCase):
         first.close()
         self.assert_ends(controller.admin, LOST_QUEUE_DEADLINE)
         self.assert_ends(second)
+
+    def test_every_lost_io_queue_has_to_come_back(self):
+        half, whole = self.controller(), self.controller()
+        for controller in (half, whole):
+            for queue in controller.io_queues(2):
+                queue.close()
+        half.io_queue(1)
+        back = [whole.io_queue(n) for n in (1, 2)]
+        self.assert_ends(half.admin, LOST_QUEUE_DEADLINE)
+        for queue in back:
+            self.assert_success(read_blocks(queue, 0, 1))
+        self.assert_success(whole.identify())
 
 
 if __name__ == '__main__':
