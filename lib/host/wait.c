@@ -71,9 +71,10 @@ int nvmf_queue_wait(struct nvmf_queue *q, int timeout_ms)
 /* How long to sleep where there are more queues than that. */
 #define LOOK_MS 10
 
+/* Nothing else of a detached queue may be looked at: it is another thread's. */
 static bool is_ours(const struct nvmf_queue *q)
 {
-	return q->is_open && !q->is_detached;
+	return !q->is_detached && q->is_open;
 }
 
 /* Processes every queue of ours; the sum of ended commands. */
