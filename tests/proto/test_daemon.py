@@ -23,6 +23,16 @@ class Foreground(RoomCase):
             for part in (target.nqn, '-t tcp', f'-s {target.ports["io"]}'):
                 self.assertIn(part, log)
 
+    def test_a_log_that_may_not_grow_ends_nothing(self):
+        """The file size limit of what the log goes to is reached."""
+        limit = 2048
+        with self.serve(fsize=limit) as target:
+            for _ in range(limit // 50):
+                with Controller(target.io, target.nqn) as visitor:
+                    visitor.identify()
+            self.assertEqual(target.log_path.stat().st_size, limit)
+            self.assertEqual(self.controller(target).identify().cqe.sc, 0)
+
     def test_runs_unprivileged_with_8_mib_of_lockable_memory(self):
         path = self.room.file('disk', 4 << 20) + '?bs=512'
         with self.serve(path, 'ramdisk:4M') as target:
