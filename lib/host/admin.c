@@ -15,7 +15,7 @@ static int execute(struct nvmf_ctrl *ctrl, const struct nvmf_command *command, v
 	struct nvmf_completion own, *c = completion ? completion : &own;
 
 	if (nvmf_queue_execute(&ctrl->admin, command, data, length, c))
-		return queue_fail_completion(&ctrl->admin, c, false, what);
+		return host_queue_fail_completion(&ctrl->admin, c, false, what);
 	return 0;
 }
 
@@ -58,8 +58,8 @@ int nvmf_ctrl_get_log(struct nvmf_ctrl *ctrl, uint8_t lid, uint8_t lsp, bool ret
 	int error = 0;
 
 	if (length % 4 || offset % 4 || !length)
-		return queue_fail(&ctrl->admin, -EINVAL,
-				  "a log page is read in whole dwords, at least one");
+		return host_queue_fail(&ctrl->admin, -EINVAL,
+				       "a log page is read in whole dwords, at least one");
 	for (uint32_t done = 0; done < length && !error; done += LOG_PART) {
 		uint32_t part = length - done < LOG_PART ? length - done : LOG_PART;
 
@@ -116,10 +116,10 @@ static int take_ns(struct nvmf_ctrl *ctrl, const struct nvme_id_ns *id, struct n
 	unsigned int shift = id->lbaf[format_of(id)].lbads;
 
 	if (!le64_get(id->nsze))
-		return queue_fail(&ctrl->admin, -ENXIO, "namespace %u is not there", info->nsid);
+		return host_queue_fail(&ctrl->admin, -ENXIO, "namespace %u is not there", info->nsid);
 	if (shift < 9 || shift > 16)
-		return queue_fail(&ctrl->admin, -EPROTO,
-				  "namespace %u: a block of 2^%u bytes", info->nsid, shift);
+		return host_queue_fail(&ctrl->admin, -EPROTO,
+				       "namespace %u: a block of 2^%u bytes", info->nsid, shift);
 	info->block_size = 1u << shift;
 	info->blocks = le64_get(id->nsze);
 	info->is_read_only = id->nsattr & NVME_NSATTR_WRITE_PROTECTED;
@@ -136,7 +136,7 @@ int nvmf_ctrl_ns_info_sized(struct nvmf_ctrl *ctrl, uint32_t nsid, struct nvmf_n
 
 	if (error == -EREMOTEIO && completion.status.type == 0 &&
 	    completion.status.code == NVME_INVALID_NAMESPACE)
-		return queue_fail(&ctrl->admin, -ENXIO, "namespace %u is not there", nsid);
+		return host_queue_fail(&ctrl->admin, -ENXIO, "namespace %u is not there", nsid);
 	if (!error)
 		error = take_ns(ctrl, &id, &own);
 	if (error)

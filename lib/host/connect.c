@@ -20,31 +20,31 @@ static int open_socket(struct nvmf_queue *q)
 	int fd = net_connect(ctrl->traddr, service_of(ctrl),
 			     (int)ctrl->options.connect_timeout_ms, text, sizeof(text));
 
-	return fd < 0 ? queue_fail(q, fd, "cannot connect to %s", text) : fd;
+	return fd < 0 ? host_queue_fail(q, fd, "cannot connect to %s", text) : fd;
 }
 
 /* ICReq is queued; until ICResp is here, or time is up. */
 static int shake_hands(struct nvmf_queue *q)
 {
-	uint64_t end = now_ms() + q->ctrl->options.connect_timeout_ms;
+	uint64_t end = host_now_ms() + q->ctrl->options.connect_timeout_ms;
 
 	while (q->qpair.tcp.state == TCP_STATE_NEW) {
-		uint64_t now = now_ms();
+		uint64_t now = host_now_ms();
 		int n = now < end ? qpair_wait(&q->qpair, &q->buffer, (int)(end - now)) : 0;
 
 		if (!n)
-			return queue_fail(q, -ETIMEDOUT,
-					  "no ICResp from %s port %s within %u ms",
-					  q->ctrl->traddr, service_of(q->ctrl),
-					  q->ctrl->options.connect_timeout_ms);
+			return host_queue_fail(q, -ETIMEDOUT,
+					       "no ICResp from %s port %s within %u ms",
+					       q->ctrl->traddr, service_of(q->ctrl),
+					       q->ctrl->options.connect_timeout_ms);
 		if (n < 0)
 			break;
 	}
 	if (q->qpair.tcp.state == TCP_STATE_READY)
 		return 0;
-	return queue_fail(q, -EPIPE, "no NVMe/TCP at %s port %s: %s", q->ctrl->traddr,
-			  service_of(q->ctrl), q->qpair.tcp.reason ?
-			  q->qpair.tcp.reason : "it closed the connection");
+	return host_queue_fail(q, -EPIPE, "no NVMe/TCP at %s port %s: %s", q->ctrl->traddr,
+			       service_of(q->ctrl), q->qpair.tcp.reason ?
+			       q->qpair.tcp.reason : "it closed the connection");
 }
 
 /* ---- Connect (section 6.3) ------------------------------------------------------------------ */
@@ -82,11 +82,11 @@ static int explain_refusal(struct nvmf_queue *q, const struct nvmf_completion *c
 
 	if (c->error || c->status.type != 1 ||
 	    c->status.code != (NVME_CONNECT_INVALID_PARAMETERS & 0xff))
-		return queue_fail_completion(q, c, true, "Connect");
-	return queue_fail(q, -EREMOTEIO, "Connect: Connect Invalid Parameters at byte %u of its %s%s",
-			  at, is_data ? "data" : "command",
-			  is_data && at == offsetof(struct nvmf_connect_data, subnqn) ?
-			  " (there is no such subsystem)" : "");
+		return host_queue_fail_completion(q, c, true, "Connect");
+	return host_queue_fail(q, -EREMOTEIO, "Connect: Connect Invalid Parameters at byte %u of its %s%s",
+			       at, is_data ? "data" : "command",
+			       is_data && at == offsetof(struct nvmf_connect_data, subnqn) ?
+			       " (there is no such subsystem)" : "");
 }
 
 static int send_connect(struct nvmf_queue *q, unsigned int entries)
@@ -99,7 +99,7 @@ static int send_connect(struct nvmf_queue *q, unsigned int entries)
 	build_connect(q, entries, &cmd, &data);
 	memcpy(&sqe, &cmd, sizeof(sqe));
 	q->command_timeout_ms = q->ctrl->options.connect_timeout_ms;
-	if (queue_execute_sqe(q, &sqe, &data, sizeof(data), true, &completion))
+	if (host_queue_execute_sqe(q, &sqe, &data, sizeof(data), true, &completion))
 		return explain_refusal(q, &completion);
 	q->command_timeout_ms = q->ctrl->options.command_timeout_ms;
 	if (!q->qid)
@@ -119,25 +119,25 @@ static void adopt(struct nvmf_queue *q, unsigned int entries)
 	q->ctrl->info.data_digest = q->qpair.tcp.digests & TCP_DIGEST_DATA;
 }
 
-int queue_connect(struct nvmf_queue *q, unsigned int entries)
+int host_queue_connect(struct nvmf_queue *q, unsigned int entries)
 {
 	int fd = open_socket(q), error;
 
 	if (fd < 0)
 		return fd;
-	error = queue_start(q, fd);
+	error = host_queue_start(q, fd);
 	if (!error)
 		error = shake_hands(q);
 	if (!error)
 		error = send_connect(q, entries);
 	if (error)
-		queue_end(q, error);
+		host_queue_end(q, error);
 	else
 		adopt(q, entries);
 	return error;
 }
 
-void queue_disconnect(struct nvmf_queue *q)
+void host_queue_disconnect(struct nvmf_queue *q)
 {
 	struct nvmf_disconnect_cmd cmd = { .opcode = NVME_OPCODE_FABRICS,
 					   .fctype = NVMF_DISCONNECT };
@@ -145,6 +145,6 @@ void queue_disconnect(struct nvmf_queue *q)
 
 	memcpy(&sqe, &cmd, sizeof(sqe));
 	if (q->is_open && q->qid && knows_disconnect(q->ctrl) && !q->busy_count)
-		queue_execute_sqe(q, &sqe, NULL, 0, false, NULL);
-	queue_end(q, -ECANCELED);
+		host_queue_execute_sqe(q, &sqe, NULL, 0, false, NULL);
+	host_queue_end(q, -ECANCELED);
 }

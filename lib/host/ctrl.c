@@ -53,8 +53,8 @@ struct nvmf_ctrl *nvmf_ctrl_create(const struct nvmf_ctrl_options *options)
 		return NULL;
 	take_options(ctrl, options);
 	ctrl->keep_alive_due = UINT64_MAX;
-	if (copy_texts(ctrl) && !ctrl_take_identity(ctrl) &&
-	    !queue_init(&ctrl->admin, ctrl, 0, admin_entries(ctrl)))
+	if (copy_texts(ctrl) && !host_ctrl_take_identity(ctrl) &&
+	    !host_queue_init(&ctrl->admin, ctrl, 0, admin_entries(ctrl)))
 		return ctrl;
 	nvmf_ctrl_destroy(ctrl);
 	return NULL;
@@ -66,8 +66,8 @@ static int check_name(struct nvmf_ctrl *ctrl, const char *what, const char *nqn)
 
 	if (length && length <= NQN_MAX_LENGTH)
 		return 0;
-	return queue_fail(&ctrl->admin, -EINVAL, "%s: an NQN has 1 to %u bytes, not %zu", what,
-			  NQN_MAX_LENGTH, length);
+	return host_queue_fail(&ctrl->admin, -EINVAL, "%s: an NQN has 1 to %u bytes, not %zu", what,
+			       NQN_MAX_LENGTH, length);
 }
 
 static int check_options(struct nvmf_ctrl *ctrl)
@@ -77,7 +77,7 @@ static int check_options(struct nvmf_ctrl *ctrl)
 	if (!error)
 		error = check_name(ctrl, "host NQN", ctrl->hostnqn);
 	if (!error && ctrl->options.connect_timeout_ms > INT32_MAX)
-		error = queue_fail(&ctrl->admin, -EINVAL, "the connect timeout is too long");
+		error = host_queue_fail(&ctrl->admin, -EINVAL, "the connect timeout is too long");
 	return error;
 }
 
@@ -141,7 +141,7 @@ static int learn(struct nvmf_ctrl *ctrl)
 int nvmf_ctrl_info_sized(struct nvmf_ctrl *ctrl, struct nvmf_ctrl_info *info, size_t size)
 {
 	if (!ctrl->was_connected)
-		return queue_fail(&ctrl->admin, -ENOTCONN, "not connected");
+		return host_queue_fail(&ctrl->admin, -ENOTCONN, "not connected");
 	if (size > sizeof(*info)) {
 		memset(info, 0, size);
 		size = sizeof(*info);
@@ -157,20 +157,20 @@ int nvmf_ctrl_connect(struct nvmf_ctrl *ctrl)
 	int error;
 
 	if (ctrl->was_connected)
-		return queue_fail(&ctrl->admin, -EISCONN, "already connected once");
+		return host_queue_fail(&ctrl->admin, -EISCONN, "already connected once");
 	error = check_options(ctrl);
 	if (!error)
-		error = queue_connect(&ctrl->admin, admin_entries(ctrl));
+		error = host_queue_connect(&ctrl->admin, admin_entries(ctrl));
 	if (error)
 		return error;
-	error = ctrl_enable(ctrl);
+	error = host_ctrl_enable(ctrl);
 	if (!error)
 		error = learn(ctrl);
 	if (error) {
-		queue_end(&ctrl->admin, error);
+		host_queue_end(&ctrl->admin, error);
 		return error;
 	}
-	keep_alive_start(ctrl);
+	host_keep_alive_start(ctrl);
 	ctrl->was_connected = true;
 	return 0;
 }
@@ -199,16 +199,16 @@ static int open_queue(struct nvmf_ctrl *ctrl, uint16_t qid, unsigned int entries
 	int error = -ENOMEM;
 
 	if (!q)
-		return queue_fail(&ctrl->admin, error, "out of memory for a queue");
+		return host_queue_fail(&ctrl->admin, error, "out of memory for a queue");
 	ctrl->queues[ctrl->queue_count++] = q;
-	error = queue_init(q, ctrl, qid, entries);
+	error = host_queue_init(q, ctrl, qid, entries);
 	if (!error)
-		error = queue_connect(q, entries);
+		error = host_queue_connect(q, entries);
 	if (!error)
 		return 0;
-	queue_fail(&ctrl->admin, error, "%s", q->sentence);
+	host_queue_fail(&ctrl->admin, error, "%s", q->sentence);
 	ctrl->queue_count--;
-	queue_free(q);
+	host_queue_free(q);
 	free(q);
 	return error;
 }
@@ -223,14 +223,14 @@ static unsigned int clamp_entries(const struct nvmf_ctrl *ctrl, unsigned int ent
 static int may_open_queues(struct nvmf_ctrl *ctrl, unsigned int wanted)
 {
 	if (!ctrl->admin.is_open)
-		return queue_fail(&ctrl->admin, -ENOTCONN, "not connected");
+		return host_queue_fail(&ctrl->admin, -ENOTCONN, "not connected");
 	if (ctrl->queues)
-		return queue_fail(&ctrl->admin, -EISCONN, "the I/O queues are open already");
+		return host_queue_fail(&ctrl->admin, -EISCONN, "the I/O queues are open already");
 	if (!wanted || wanted > 65534)
-		return queue_fail(&ctrl->admin, -EINVAL, "%u is no number of queues", wanted);
+		return host_queue_fail(&ctrl->admin, -EINVAL, "%u is no number of queues", wanted);
 	if (ctrl->info.is_discovery)
-		return queue_fail(&ctrl->admin, -EOPNOTSUPP,
-				  "a discovery controller has no I/O queues");
+		return host_queue_fail(&ctrl->admin, -EOPNOTSUPP,
+				       "a discovery controller has no I/O queues");
 	return 0;
 }
 
@@ -245,7 +245,7 @@ int nvmf_ctrl_open_queues(struct nvmf_ctrl *ctrl, unsigned int wanted, unsigned 
 		return granted;
 	ctrl->queues = calloc((size_t)granted, sizeof(struct nvmf_queue *));
 	if (!ctrl->queues)
-		return queue_fail(&ctrl->admin, -ENOMEM, "out of memory for the queues");
+		return host_queue_fail(&ctrl->admin, -ENOMEM, "out of memory for the queues");
 	for (int i = 0; i < granted; i++) {
 		error = open_queue(ctrl, (uint16_t)(i + 1), clamp_entries(ctrl, entries));
 		if (error)
@@ -279,13 +279,13 @@ void nvmf_queue_attach(struct nvmf_queue *q)
 static void close_queues(struct nvmf_ctrl *ctrl)
 {
 	for (unsigned int i = 0; i < ctrl->queue_count; i++)
-		queue_disconnect(ctrl->queues[i]);
+		host_queue_disconnect(ctrl->queues[i]);
 }
 
 static void free_queues(struct nvmf_ctrl *ctrl)
 {
 	for (unsigned int i = 0; i < ctrl->queue_count; i++) {
-		queue_free(ctrl->queues[i]);
+		host_queue_free(ctrl->queues[i]);
 		free(ctrl->queues[i]);
 	}
 	free(ctrl->queues);
@@ -302,13 +302,13 @@ int nvmf_ctrl_shutdown(struct nvmf_ctrl *ctrl)
 	int error;
 
 	if (!ctrl->admin.is_open)
-		return queue_fail(&ctrl->admin, -ENOTCONN, "not connected");
+		return host_queue_fail(&ctrl->admin, -ENOTCONN, "not connected");
 	ctrl->keep_alive_due = UINT64_MAX;
 	if (ctrl->ofcs & NVME_OFCS_DISCONNECT)
 		close_queues(ctrl);
-	error = ctrl_shut_down(ctrl);
+	error = host_ctrl_shut_down(ctrl);
 	close_queues(ctrl);
-	queue_end(&ctrl->admin, -ECANCELED);
+	host_queue_end(&ctrl->admin, -ECANCELED);
 	return error;
 }
 
@@ -320,7 +320,7 @@ void nvmf_ctrl_destroy(struct nvmf_ctrl *ctrl)
 		nvmf_ctrl_shutdown(ctrl);
 	free_queues(ctrl);
 	if (ctrl->admin.ctrl)
-		queue_free(&ctrl->admin);
+		host_queue_free(&ctrl->admin);
 	free(ctrl->traddr);
 	free(ctrl->trsvcid);
 	free(ctrl->subnqn);

@@ -60,11 +60,11 @@ static int read_header(struct nvmf_ctrl *ctrl, struct nvmf_discovery_header *hea
 	if (error)
 		return error;
 	if (le16_get(header->recfmt))
-		return queue_fail(&ctrl->admin, -EPROTO, "a discovery log of format %u",
-				  le16_get(header->recfmt));
+		return host_queue_fail(&ctrl->admin, -EPROTO, "a discovery log of format %u",
+				       le16_get(header->recfmt));
 	if (le64_get(header->numrec) > RECORDS_MAX)
-		return queue_fail(&ctrl->admin, -EPROTO, "a discovery log with %llu records",
-				  (unsigned long long)le64_get(header->numrec));
+		return host_queue_fail(&ctrl->admin, -EPROTO, "a discovery log with %llu records",
+				       (unsigned long long)le64_get(header->numrec));
 	return 0;
 }
 
@@ -101,7 +101,7 @@ static int read_once(struct nvmf_ctrl *ctrl, struct nvmf_discovery **log,
 	*log = calloc(1, sizeof(**log) +
 		      le64_get(header.numrec) * sizeof(struct nvmf_discovery_record));
 	if (!*log)
-		return queue_fail(&ctrl->admin, -ENOMEM, "out of memory for the discovery log");
+		return host_queue_fail(&ctrl->admin, -ENOMEM, "out of memory for the discovery log");
 	(*log)->generation = le64_get(header.genctr);
 	(*log)->count = (unsigned int)le64_get(header.numrec);
 	error = read_records(ctrl, *log, completion);
@@ -109,7 +109,7 @@ static int read_once(struct nvmf_ctrl *ctrl, struct nvmf_discovery **log,
 		error = read_header(ctrl, &header, completion);
 	if (!error && (le64_get(header.genctr) != (*log)->generation ||
 		       le64_get(header.numrec) != (*log)->count))
-		error = queue_fail(&ctrl->admin, -EAGAIN, "the discovery log keeps changing");
+		error = host_queue_fail(&ctrl->admin, -EAGAIN, "the discovery log keeps changing");
 	if (error) {
 		free(*log);
 		*log = NULL;

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-int queue_fail(struct nvmf_queue *q, int error, const char *format, ...)
+int host_queue_fail(struct nvmf_queue *q, int error, const char *format, ...)
 {
 	va_list arguments;
 
@@ -17,16 +17,16 @@ int queue_fail(struct nvmf_queue *q, int error, const char *format, ...)
 	return error;
 }
 
-int queue_fail_completion(struct nvmf_queue *q, const struct nvmf_completion *c,
-			  bool is_fabrics, const char *what)
+int host_queue_fail_completion(struct nvmf_queue *q, const struct nvmf_completion *c,
+			       bool is_fabrics, const char *what)
 {
 	if (!c->error)
-		return queue_fail(q, -EREMOTEIO, "%s: %s", what,
-				  nvmf_status_text(c->status, is_fabrics));
+		return host_queue_fail(q, -EREMOTEIO, "%s: %s", what,
+				       nvmf_status_text(c->status, is_fabrics));
 	/* The sentence of a queue's end says more than its number. */
 	if (!q->is_open && q->sentence[0])
 		return c->error;
-	return queue_fail(q, c->error, "%s: %s", what, strerror(-c->error));
+	return host_queue_fail(q, c->error, "%s: %s", what, strerror(-c->error));
 }
 
 const char *nvmf_queue_error(const struct nvmf_queue *q)

@@ -83,7 +83,7 @@ static char *name_from_id(const uint8_t id[16])
 	return name;
 }
 
-int ctrl_take_identity(struct nvmf_ctrl *ctrl)
+int host_ctrl_take_identity(struct nvmf_ctrl *ctrl)
 {
 	const struct nvmf_ctrl_options *o = &ctrl->options;
 

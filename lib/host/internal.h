@@ -62,62 +62,62 @@ struct nvmf_ctrl {
 /* ---- error.c ---- */
 
 /* Notes the sentence and returns `error`, a negative errno. */
-int queue_fail(struct nvmf_queue *, int error, const char *format, ...)
+int host_queue_fail(struct nvmf_queue *, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* For a command that ended badly: "what: Invalid Field in Command". */
-int queue_fail_completion(struct nvmf_queue *, const struct nvmf_completion *,
-			  bool is_fabrics, const char *what);
+int host_queue_fail_completion(struct nvmf_queue *, const struct nvmf_completion *,
+			       bool is_fabrics, const char *what);
 
 /* ---- queue.c ---- */
 
-uint64_t now_ms(void);
+uint64_t host_now_ms(void);
 
 /* The slots for a queue of `entries`.  0 or -ENOMEM. */
-int queue_init(struct nvmf_queue *, struct nvmf_ctrl *, uint16_t qid, unsigned int entries);
+int host_queue_init(struct nvmf_queue *, struct nvmf_ctrl *, uint16_t qid, unsigned int entries);
 /* nvmf_queue_process; by choice it waits up to PATIENCE_MS for the first byte. */
-int queue_process(struct nvmf_queue *, bool may_wait);
+int host_queue_process(struct nvmf_queue *, bool may_wait);
 /* Wraps a connected socket, which becomes the queue's own. */
-int queue_start(struct nvmf_queue *, int fd);
+int host_queue_start(struct nvmf_queue *, int fd);
 /* Ends it: every command under way completes with `error`. */
-void queue_end(struct nvmf_queue *, int error);
-void queue_free(struct nvmf_queue *);
+void host_queue_end(struct nvmf_queue *, int error);
+void host_queue_free(struct nvmf_queue *);
 
 /* Lays a command out; -EINVAL: its opcode has no data. */
-int queue_build_sqe(struct nvmf_queue *, const struct nvmf_command *, uint32_t length,
-		    struct nvme_sqe *);
+int host_queue_build_sqe(struct nvmf_queue *, const struct nvmf_command *, uint32_t length,
+			 struct nvme_sqe *);
 /* Queues a command made of a whole submission queue entry. */
-int queue_submit_sqe(struct nvmf_queue *, const struct nvme_sqe *, void *data,
-		     uint32_t length, bool to_controller, nvmf_done *, void *cookie);
+int host_queue_submit_sqe(struct nvmf_queue *, const struct nvme_sqe *, void *data,
+			  uint32_t length, bool to_controller, nvmf_done *, void *cookie);
 
 /* ---- wait.c ---- */
 
 /* Drives the queue, or all of its controller's, until something comes. */
-int queue_drive(struct nvmf_queue *, int timeout_ms);
+int host_queue_drive(struct nvmf_queue *, int timeout_ms);
 /* Submits and waits for the end. */
-int queue_execute_sqe(struct nvmf_queue *, const struct nvme_sqe *, void *data,
-		      uint32_t length, bool to_controller, struct nvmf_completion *);
+int host_queue_execute_sqe(struct nvmf_queue *, const struct nvme_sqe *, void *data,
+			   uint32_t length, bool to_controller, struct nvmf_completion *);
 
 /* ---- connect.c ---- */
 
 /* TCP, ICReq and Connect.  On failure the queue is closed again. */
-int queue_connect(struct nvmf_queue *, unsigned int entries);
+int host_queue_connect(struct nvmf_queue *, unsigned int entries);
 /* Disconnect, where the controller knows it, and close. */
-void queue_disconnect(struct nvmf_queue *);
+void host_queue_disconnect(struct nvmf_queue *);
 
 /* ---- property.c ---- */
 
-int ctrl_enable(struct nvmf_ctrl *);
-int ctrl_shut_down(struct nvmf_ctrl *);
+int host_ctrl_enable(struct nvmf_ctrl *);
+int host_ctrl_shut_down(struct nvmf_ctrl *);
 
 /* ---- identity.c ---- */
 
 /* Host identifier and NQN from what the options give. */
-int ctrl_take_identity(struct nvmf_ctrl *);
+int host_ctrl_take_identity(struct nvmf_ctrl *);
 
 /* ---- keep_alive.c ---- */
 
-void keep_alive_start(struct nvmf_ctrl *);
+void host_keep_alive_start(struct nvmf_ctrl *);
 /* Sends one if it is time. */
-void keep_alive_check(struct nvmf_ctrl *, uint64_t now);
+void host_keep_alive_check(struct nvmf_ctrl *, uint64_t now);
 
 #endif

@@ -18,8 +18,8 @@ static int check_blocks(struct nvmf_queue *q, uint32_t blocks, uint32_t length)
 {
 	if (blocks && blocks <= 65536 && length)
 		return 0;
-	return queue_fail(q, -EINVAL, "%u blocks, %u bytes: a command moves 1 to 65536 blocks",
-			  blocks, length);
+	return host_queue_fail(q, -EINVAL, "%u blocks, %u bytes: a command moves 1 to 65536 blocks",
+			       blocks, length);
 }
 
 int nvmf_queue_submit_read(struct nvmf_queue *q, uint32_t nsid, uint64_t lba, uint32_t blocks,
@@ -57,7 +57,7 @@ static int execute(struct nvmf_queue *q, const struct nvmf_command *command, voi
 	struct nvmf_completion own, *c = completion ? completion : &own;
 
 	if (nvmf_queue_execute(q, command, data, length, c))
-		return queue_fail_completion(q, c, false, what);
+		return host_queue_fail_completion(q, c, false, what);
 	return 0;
 }
 

@@ -2,11 +2,11 @@
 /* Keep alive: sent by itself at half of the time that was agreed. */
 #include "host/internal.h"
 
-void keep_alive_start(struct nvmf_ctrl *ctrl)
+void host_keep_alive_start(struct nvmf_ctrl *ctrl)
 {
 	uint32_t period = ctrl->options.keep_alive_ms / 2;
 
-	ctrl->keep_alive_due = period ? now_ms() + period : UINT64_MAX;
+	ctrl->keep_alive_due = period ? host_now_ms() + period : UINT64_MAX;
 }
 
 static void answered(void *cookie, const struct nvmf_completion *completion)
@@ -17,15 +17,15 @@ static void answered(void *cookie, const struct nvmf_completion *completion)
 	ctrl->keep_alive_pending = false;
 }
 
-void keep_alive_check(struct nvmf_ctrl *ctrl, uint64_t now)
+void host_keep_alive_check(struct nvmf_ctrl *ctrl, uint64_t now)
 {
 	struct nvme_sqe sqe = { .opcode = NVME_ADMIN_KEEP_ALIVE };
 
 	if (now < ctrl->keep_alive_due)
 		return;
-	keep_alive_start(ctrl);
+	host_keep_alive_start(ctrl);
 	if (ctrl->keep_alive_pending)
 		return;
-	ctrl->keep_alive_pending = !queue_submit_sqe(&ctrl->admin, &sqe, NULL, 0, false,
-						     answered, ctrl);
+	ctrl->keep_alive_pending = !host_queue_submit_sqe(&ctrl->admin, &sqe, NULL, 0, false,
+							  answered, ctrl);
 }

@@ -18,8 +18,8 @@ static int run(struct nvmf_ctrl *ctrl, const struct nvmf_property_cmd *cmd, cons
 	struct nvme_sqe sqe;
 
 	memcpy(&sqe, cmd, sizeof(sqe));
-	if (queue_execute_sqe(&ctrl->admin, &sqe, NULL, 0, false, completion))
-		return queue_fail_completion(&ctrl->admin, completion, true, what);
+	if (host_queue_execute_sqe(&ctrl->admin, &sqe, NULL, 0, false, completion))
+		return host_queue_fail_completion(&ctrl->admin, completion, true, what);
 	return 0;
 }
 
@@ -27,7 +27,7 @@ static int check_width(struct nvmf_ctrl *ctrl, unsigned int bytes)
 {
 	if (bytes == 4 || bytes == 8)
 		return 0;
-	return queue_fail(&ctrl->admin, -EINVAL, "a property has 4 or 8 bytes, not %u", bytes);
+	return host_queue_fail(&ctrl->admin, -EINVAL, "a property has 4 or 8 bytes, not %u", bytes);
 }
 
 int nvmf_ctrl_get_property(struct nvmf_ctrl *ctrl, uint32_t offset, unsigned int bytes,
@@ -64,9 +64,9 @@ int nvmf_ctrl_set_property(struct nvmf_ctrl *ctrl, uint32_t offset, unsigned int
 /* Lets the queues run for so long. */
 static int pause_for(struct nvmf_ctrl *ctrl, unsigned int ms)
 {
-	uint64_t end = now_ms() + ms, now;
+	uint64_t end = host_now_ms() + ms, now;
 
-	while ((now = now_ms()) < end) {
+	while ((now = host_now_ms()) < end) {
 		int n = nvmf_ctrl_wait(ctrl, (int)(end - now));
 
 		if (n < 0)
@@ -78,7 +78,7 @@ static int pause_for(struct nvmf_ctrl *ctrl, unsigned int ms)
 static int await_csts(struct nvmf_ctrl *ctrl, uint32_t mask, uint32_t want,
 		      unsigned int timeout_ms, const char *what)
 {
-	uint64_t end = now_ms() + timeout_ms, csts;
+	uint64_t end = host_now_ms() + timeout_ms, csts;
 	int error;
 
 	for (;;) {
@@ -86,13 +86,13 @@ static int await_csts(struct nvmf_ctrl *ctrl, uint32_t mask, uint32_t want,
 		if (error)
 			return error;
 		if (csts & NVME_CSTS_CFS)
-			return queue_fail(&ctrl->admin, -EIO,
-					  "the controller reports a fatal error");
+			return host_queue_fail(&ctrl->admin, -EIO,
+					       "the controller reports a fatal error");
 		if ((csts & mask) == want)
 			return 0;
-		if (now_ms() >= end)
-			return queue_fail(&ctrl->admin, -ETIMEDOUT, "the controller did not %s within %u ms",
-					  what, timeout_ms);
+		if (host_now_ms() >= end)
+			return host_queue_fail(&ctrl->admin, -ETIMEDOUT, "the controller did not %s within %u ms",
+					       what, timeout_ms);
 		error = pause_for(ctrl, POLL_MS);
 		if (error)
 			return error;
@@ -120,7 +120,7 @@ static unsigned int ready_timeout_ms(uint64_t cap)
 	return (units ? units : 1) * 500;
 }
 
-int ctrl_enable(struct nvmf_ctrl *ctrl)
+int host_ctrl_enable(struct nvmf_ctrl *ctrl)
 {
 	uint64_t cap, vs, cc;
 	int error = nvmf_ctrl_get_property(ctrl, NVME_PROP_CAP, 8, &cap);
@@ -140,7 +140,7 @@ int ctrl_enable(struct nvmf_ctrl *ctrl)
 			  "become ready");
 }
 
-int ctrl_shut_down(struct nvmf_ctrl *ctrl)
+int host_ctrl_shut_down(struct nvmf_ctrl *ctrl)
 {
 	uint64_t cc;
 	int error = nvmf_ctrl_get_property(ctrl, NVME_PROP_CC, 4, &cc);

@@ -11,7 +11,7 @@
 /* Calls of the system that one processing call receives with at most. */
 #define RECEIVE_BUDGET 8
 
-uint64_t now_ms(void)
+uint64_t host_now_ms(void)
 {
 	struct timespec t;
 
@@ -80,8 +80,8 @@ static void fill_free_list(struct nvmf_queue *q)
 	}
 }
 
-int queue_init(struct nvmf_queue *q, struct nvmf_ctrl *ctrl, uint16_t qid,
-	       unsigned int entries)
+int host_queue_init(struct nvmf_queue *q, struct nvmf_ctrl *ctrl, uint16_t qid,
+		    unsigned int entries)
 {
 	*q = (struct nvmf_queue){ .ctrl = ctrl, .qid = qid, .error = -ENOTCONN,
 				  .depth = entries - 1, .qpair.net.fd = -1,
@@ -90,12 +90,12 @@ int queue_init(struct nvmf_queue *q, struct nvmf_ctrl *ctrl, uint16_t qid,
 	q->buffer.bytes = malloc(RECEIVE_BUFFER_SIZE);
 	q->buffer.size = RECEIVE_BUFFER_SIZE;
 	if (!q->slots || !q->buffer.bytes)
-		return queue_fail(q, -ENOMEM, "out of memory for a queue");
+		return host_queue_fail(q, -ENOMEM, "out of memory for a queue");
 	fill_free_list(q);
 	return 0;
 }
 
-int queue_start(struct nvmf_queue *q, int fd)
+int host_queue_start(struct nvmf_queue *q, int fd)
 {
 	struct tcp_memory memory = { take_memory, give_memory, q };
 
@@ -112,7 +112,7 @@ int queue_start(struct nvmf_queue *q, int fd)
 	return tcp_host_init(&q->qpair.tcp, &q->qpair.queue, &q->config, &memory, NULL);
 }
 
-void queue_end(struct nvmf_queue *q, int error)
+void host_queue_end(struct nvmf_queue *q, int error)
 {
 	if (!q->is_open)
 		return;
@@ -122,9 +122,9 @@ void queue_end(struct nvmf_queue *q, int error)
 	tcp_free(&q->qpair.tcp);
 }
 
-void queue_free(struct nvmf_queue *q)
+void host_queue_free(struct nvmf_queue *q)
 {
-	queue_end(q, -ECANCELED);
+	host_queue_end(q, -ECANCELED);
 	while (q->spares)
 		free(q->spare[--q->spares]);
 	free(q->slots);
@@ -163,12 +163,12 @@ static void fill_slot(struct nvmf_queue *q, struct slot *slot, const struct nvme
 	c->sqe.cid = cid;
 	c->data = data;
 	c->length = length;
-	slot->deadline = q->command_timeout_ms ? now_ms() + q->command_timeout_ms :
+	slot->deadline = q->command_timeout_ms ? host_now_ms() + q->command_timeout_ms :
 						 UINT64_MAX;
 }
 
-int queue_submit_sqe(struct nvmf_queue *q, const struct nvme_sqe *sqe, void *data,
-		     uint32_t length, bool to_controller, nvmf_done *done, void *cookie)
+int host_queue_submit_sqe(struct nvmf_queue *q, const struct nvme_sqe *sqe, void *data,
+			  uint32_t length, bool to_controller, nvmf_done *done, void *cookie)
 {
 	struct slot *slot;
 	int error;
@@ -194,8 +194,8 @@ static bool is_data_allowed(uint8_t opcode, uint32_t length)
 	return direction != NVME_DATA_BOTH && (direction != NVME_DATA_NONE || !length);
 }
 
-int queue_build_sqe(struct nvmf_queue *q, const struct nvmf_command *command,
-		    uint32_t length, struct nvme_sqe *sqe)
+int host_queue_build_sqe(struct nvmf_queue *q, const struct nvmf_command *command,
+			 uint32_t length, struct nvme_sqe *sqe)
 {
 	*sqe = (struct nvme_sqe){
 		.opcode = command->opcode, .flags = command->fuse & 3,
@@ -207,20 +207,20 @@ int queue_build_sqe(struct nvmf_queue *q, const struct nvmf_command *command,
 	};
 	if (is_data_allowed(command->opcode, length))
 		return 0;
-	return queue_fail(q, -EINVAL, "opcode %02xh takes no data this way", command->opcode);
+	return host_queue_fail(q, -EINVAL, "opcode %02xh takes no data this way", command->opcode);
 }
 
 int nvmf_queue_submit(struct nvmf_queue *q, const struct nvmf_command *command, void *data,
 		      uint32_t length, nvmf_done *done, void *cookie)
 {
 	struct nvme_sqe sqe;
-	int error = queue_build_sqe(q, command, length, &sqe);
+	int error = host_queue_build_sqe(q, command, length, &sqe);
 
 	if (error)
 		return error;
-	return queue_submit_sqe(q, &sqe, data, length,
-				(command->opcode & 3) == NVME_DATA_TO_CONTROLLER,
-				done, cookie);
+	return host_queue_submit_sqe(q, &sqe, data, length,
+				     (command->opcode & 3) == NVME_DATA_TO_CONTROLLER,
+				     done, cookie);
 }
 
 /* ---- processing --------------------------------------------------------------------------- */
@@ -229,9 +229,9 @@ static int end_with_reason(struct nvmf_queue *q)
 {
 	const char *reason = q->qpair.tcp.reason;
 
-	queue_fail(q, 0, "queue %u: %s", q->qid,
-		   reason ? reason : "the controller closed the connection");
-	queue_end(q, -EPIPE);
+	host_queue_fail(q, 0, "queue %u: %s", q->qid,
+			reason ? reason : "the controller closed the connection");
+	host_queue_end(q, -EPIPE);
 	return -EPIPE;
 }
 
@@ -245,11 +245,11 @@ static uint64_t next_deadline(const struct nvmf_queue *q)
 
 static int check_deadlines(struct nvmf_queue *q)
 {
-	if (q->command_timeout_ms == 0 || next_deadline(q) > now_ms())
+	if (q->command_timeout_ms == 0 || next_deadline(q) > host_now_ms())
 		return 0;
-	queue_fail(q, 0, "queue %u: no answer within %u ms", q->qid,
-		   q->command_timeout_ms);
-	queue_end(q, -ETIMEDOUT);
+	host_queue_fail(q, 0, "queue %u: no answer within %u ms", q->qid,
+			q->command_timeout_ms);
+	host_queue_end(q, -ETIMEDOUT);
 	return -ETIMEDOUT;
 }
 
@@ -266,7 +266,7 @@ static bool transfer(struct nvmf_queue *q, bool may_wait)
 	return q->qpair.tcp.state < TCP_STATE_TERMINATING;
 }
 
-int queue_process(struct nvmf_queue *q, bool may_wait)
+int host_queue_process(struct nvmf_queue *q, bool may_wait)
 {
 	unsigned int before = q->ended;
 	int error;
@@ -274,7 +274,7 @@ int queue_process(struct nvmf_queue *q, bool may_wait)
 	if (!q->is_open)
 		return q->error;
 	if (!q->qid)
-		keep_alive_check(q->ctrl, now_ms());
+		host_keep_alive_check(q->ctrl, host_now_ms());
 	if (!transfer(q, may_wait))
 		return end_with_reason(q);
 	error = check_deadlines(q);
@@ -283,7 +283,7 @@ int queue_process(struct nvmf_queue *q, bool may_wait)
 
 int nvmf_queue_process(struct nvmf_queue *q)
 {
-	return queue_process(q, false);
+	return host_queue_process(q, false);
 }
 
 static uint64_t next_event(const struct nvmf_queue *q)
@@ -297,7 +297,7 @@ static uint64_t next_event(const struct nvmf_queue *q)
 
 int nvmf_queue_due(const struct nvmf_queue *q)
 {
-	uint64_t now = now_ms(), due = next_event(q);
+	uint64_t now = host_now_ms(), due = next_event(q);
 
 	if (!q->is_open || due == UINT64_MAX)
 		return -1;

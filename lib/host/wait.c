@@ -22,20 +22,20 @@ static int poll_for(struct pollfd *fds, unsigned int count, int timeout_ms)
 
 /* ---- one queue ---------------------------------------------------------------------------- */
 
-/* Milliseconds until `end`, of now_ms; UINT64_MAX: for ever. */
+/* Milliseconds until `end`, of host_now_ms; UINT64_MAX: for ever. */
 static int left_until(uint64_t end)
 {
 	uint64_t now;
 
 	if (end == UINT64_MAX)
 		return -1;
-	now = now_ms();
+	now = host_now_ms();
 	return end > now ? (int)(end - now) : 0;
 }
 
 static uint64_t end_of(int timeout_ms)
 {
-	return timeout_ms < 0 ? UINT64_MAX : now_ms() + (uint64_t)timeout_ms;
+	return timeout_ms < 0 ? UINT64_MAX : host_now_ms() + (uint64_t)timeout_ms;
 }
 
 static int poll_queue(struct nvmf_queue *q, int timeout_ms)
@@ -53,7 +53,7 @@ int nvmf_queue_wait(struct nvmf_queue *q, int timeout_ms)
 		int due = sooner(left_until(end), nvmf_queue_due(q)), n;
 		bool is_patient = q->busy_count && (due < 0 || due > PATIENCE_MS);
 
-		n = queue_process(q, is_patient);
+		n = host_queue_process(q, is_patient);
 		if (n || !q->busy_count || !left_until(end))
 			return n;
 		/* With time left and all sent, the receive was the wait. */
@@ -128,7 +128,7 @@ int nvmf_ctrl_wait(struct nvmf_ctrl *ctrl, int timeout_ms)
 
 /* ---- one command ----------------------------------------------------------------------------- */
 
-int queue_drive(struct nvmf_queue *q, int timeout_ms)
+int host_queue_drive(struct nvmf_queue *q, int timeout_ms)
 {
 	if (q->is_detached || !q->ctrl->admin.is_open)
 		return nvmf_queue_wait(q, timeout_ms);
@@ -148,21 +148,21 @@ static void note_end(void *cookie, const struct nvmf_completion *completion)
 	wait->is_over = true;
 }
 
-int queue_execute_sqe(struct nvmf_queue *q, const struct nvme_sqe *sqe, void *data,
-		      uint32_t length, bool to_controller, struct nvmf_completion *completion)
+int host_queue_execute_sqe(struct nvmf_queue *q, const struct nvme_sqe *sqe, void *data,
+			   uint32_t length, bool to_controller, struct nvmf_completion *completion)
 {
 	struct wait wait = { .is_over = false };
 	int error;
 
-	while ((error = queue_submit_sqe(q, sqe, data, length, to_controller,
-					 note_end, &wait)) == -EAGAIN)
-		queue_drive(q, -1);
+	while ((error = host_queue_submit_sqe(q, sqe, data, length, to_controller,
+					      note_end, &wait)) == -EAGAIN)
+		host_queue_drive(q, -1);
 	if (error)
 		wait.completion.error = error;
 	while (!error && !wait.is_over)
 		/* The admin queue's end must not leave this command behind. */
-		if (queue_drive(q, -1) < 0 && !wait.is_over)
-			queue_end(q, -EPIPE);
+		if (host_queue_drive(q, -1) < 0 && !wait.is_over)
+			host_queue_end(q, -EPIPE);
 	if (completion)
 		*completion = wait.completion;
 	if (wait.completion.error)
@@ -179,13 +179,13 @@ int nvmf_queue_execute(struct nvmf_queue *q, const struct nvmf_command *command,
 		       uint32_t length, struct nvmf_completion *completion)
 {
 	struct nvme_sqe sqe;
-	int error = queue_build_sqe(q, command, length, &sqe);
+	int error = host_queue_build_sqe(q, command, length, &sqe);
 
 	if (error) {
 		if (completion)
 			*completion = (struct nvmf_completion){ .error = error };
 		return error;
 	}
-	return queue_execute_sqe(q, &sqe, data, length, is_to_controller(command->opcode),
-				 completion);
+	return host_queue_execute_sqe(q, &sqe, data, length, is_to_controller(command->opcode),
+				      completion);
 }

@@ -4,7 +4,7 @@
  * and only then goes to the storage behind, so that none holds a buffer of the
  * kernel or a place in an engine meanwhile, and each can be recalled.
  */
-#include "backend/backend.h"
+#include "storage/backend.h"
 #include "backend/kinds.h"
 #include "backend/registry.h"
 

@@ -6,7 +6,7 @@
  * Which of them is a function of the seed and of the operation's number alone,
  * so that a run of one worker can be repeated.
  */
-#include "backend/backend.h"
+#include "storage/backend.h"
 #include "backend/kinds.h"
 #include "backend/registry.h"
 

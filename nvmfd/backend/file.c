@@ -6,7 +6,7 @@
  * no logical block is torn (see claims.h); a read-only file has no writers and
  * needs none of it.
  */
-#include "backend/backend.h"
+#include "storage/backend.h"
 #include "backend/claims.h"
 #include "backend/config.h"
 #include "backend/engine.h"

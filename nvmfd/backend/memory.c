@@ -6,7 +6,7 @@
  * held while one page is copied keeps every block whole.  The locks are
  * striped: pages that share one merely wait for each other.
  */
-#include "backend/backend.h"
+#include "storage/backend.h"
 #include "backend/kinds.h"
 #include "backend/spin.h"
 

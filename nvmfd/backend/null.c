@@ -5,7 +5,7 @@
  * The kernel's null_blk and SPDK's null bdev leave the reader's buffer as it
  * is.  A buffer here may have held another host's data, so reads are zeros.
  */
-#include "backend/backend.h"
+#include "storage/backend.h"
 #include "backend/kinds.h"
 
 #include <errno.h>

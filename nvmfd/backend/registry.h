@@ -3,7 +3,7 @@
 #ifndef NVMFD_BACKEND_REGISTRY_H
 #define NVMFD_BACKEND_REGISTRY_H
 
-#include "backend/backend.h"
+#include "storage/backend.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,7 +2,7 @@
 /* Namespaces by number, and counters that several workers write at once. */
 #include "../unit.h"
 
-#include "backend/backend.h"
+#include "storage/backend.h"
 #include "model/model.h"
 
 #include <pthread.h>

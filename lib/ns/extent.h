@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From a Read's or Write's logical blocks to bytes of a backend, with every
  * check that the NVM Command Set demands before a buffer is taken.  Pure. */
-#ifndef NVMFD_NS_EXTENT_H
-#define NVMFD_NS_EXTENT_H
+#ifndef NVMF_NS_EXTENT_H
+#define NVMF_NS_EXTENT_H
 
 #include "model/model.h"
 #include "wire/nvme.h"

@@ -10,8 +10,8 @@
  * operation is made on the worker whose lane is given, and `done` is called
  * on that same worker.  open and close are called by the main thread.
  */
-#ifndef NVMFD_BACKEND_BACKEND_H
-#define NVMFD_BACKEND_BACKEND_H
+#ifndef NVMF_STORAGE_BACKEND_H
+#define NVMF_STORAGE_BACKEND_H
 
 #include "base/timer.h"
 

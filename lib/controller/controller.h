@@ -18,8 +18,8 @@
  *
  * What an I/O queue reads of its controller is set before it joins.
  */
-#ifndef NVMFD_CONTROLLER_CONTROLLER_H
-#define NVMFD_CONTROLLER_CONTROLLER_H
+#ifndef NVMF_CONTROLLER_CONTROLLER_H
+#define NVMF_CONTROLLER_CONTROLLER_H
 
 #include "controller/target.h"
 

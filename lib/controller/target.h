@@ -3,10 +3,10 @@
  * The whole of what is served, from the outside: the composition root fills a
  * target in, starts the workers and hands it accepted sockets.
  */
-#ifndef NVMFD_CONTROLLER_TARGET_H
-#define NVMFD_CONTROLLER_TARGET_H
+#ifndef NVMF_CONTROLLER_TARGET_H
+#define NVMF_CONTROLLER_TARGET_H
 
-#include "backend/backend.h"
+#include "storage/backend.h"
 #include "model/model.h"
 #include "worker/connection.h"
 

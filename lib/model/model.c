@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "model/model.h"
-#include "backend/backend.h"
+#include "storage/backend.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,8 +3,8 @@
  * An event loop on a thread of its own.  What belongs to a worker is touched by
  * its thread alone; everything that crosses workers is a message.
  */
-#ifndef NVMFD_WORKER_WORKER_H
-#define NVMFD_WORKER_WORKER_H
+#ifndef NVMF_WORKER_WORKER_H
+#define NVMF_WORKER_WORKER_H
 
 #include "base/list.h"
 #include "base/log.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The one map from a backend's errno to what a host is told. */
-#ifndef NVMFD_NS_STATUS_H
-#define NVMFD_NS_STATUS_H
+#ifndef NVMF_NS_STATUS_H
+#define NVMF_NS_STATUS_H
 
-#include "backend/backend.h"
+#include "storage/backend.h"
 #include "wire/nvme.h"
 
 uint16_t status_of_errno(int error, enum backend_opcode);

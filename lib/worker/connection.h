@@ -5,8 +5,8 @@
  *
  * Threads: the worker's.
  */
-#ifndef NVMFD_WORKER_CONNECTION_H
-#define NVMFD_WORKER_CONNECTION_H
+#ifndef NVMF_WORKER_CONNECTION_H
+#define NVMF_WORKER_CONNECTION_H
 
 #include "worker/worker.h"
 

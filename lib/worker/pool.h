@@ -9,8 +9,8 @@
  *
  * Threads: one worker's.
  */
-#ifndef NVMFD_WORKER_POOL_H
-#define NVMFD_WORKER_POOL_H
+#ifndef NVMF_WORKER_POOL_H
+#define NVMF_WORKER_POOL_H
 
 #include "base/list.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the daemon serves, as plain data: subsystem, namespaces, ports.
+ * What is served, as plain data: subsystem, namespaces, ports.
  *
  * Threads: built by the main thread and unchanged from then on, but for the
  * health counters, each of which one worker writes and everybody may read.
  */
-#ifndef NVMFD_MODEL_MODEL_H
-#define NVMFD_MODEL_MODEL_H
+#ifndef NVMF_MODEL_MODEL_H
+#define NVMF_MODEL_MODEL_H
 
 #include "wire/fabrics.h"
 
