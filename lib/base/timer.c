@@ -1,102 +1,87 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "base/timer.h"
 
-#include <errno.h>
-#include <stdlib.h>
-
-void timer_heap_init(struct timer_heap *h)
+/* Lets *link lead to t and what is beside it. */
+static void set_link(struct timer **link, struct timer *t)
 {
-	*h = (struct timer_heap){ 0 };
+	*link = t;
+	if (t)
+		t->link = link;
 }
 
-void timer_heap_free(struct timer_heap *h)
+/* Puts the later of two heaps below the earlier one, which stands alone then. */
+static struct timer *meld(struct timer *a, struct timer *b)
 {
-	free(h->slots);
-	timer_heap_init(h);
+	struct timer *top = a->when <= b->when ? a : b, *below = top == a ? b : a;
+
+	set_link(&below->next, top->child);
+	set_link(&top->child, below);
+	top->next = NULL;
+	return top;
 }
 
-static void put(struct timer_heap *h, size_t i, struct timer *t)
+/*
+ * Makes one heap of a row of them: first each with its neighbour, then what that
+ * gave from the last to the first, so that the row of a later time is half as
+ * long.
+ */
+static struct timer *meld_row(struct timer *row)
 {
-	h->slots[i] = t;
-	t->slot = i + 1;
-}
+	struct timer *pairs = NULL, *all;
 
-static void sift_up(struct timer_heap *h, size_t i, struct timer *t)
-{
-	while (i > 0 && h->slots[(i - 1) / 2]->when > t->when) {
-		put(h, i, h->slots[(i - 1) / 2]);
-		i = (i - 1) / 2;
+	while (row) {
+		struct timer *one = row, *two = row->next;
+
+		row = two ? two->next : NULL;
+		if (two)
+			one = meld(one, two);
+		one->next = pairs;
+		pairs = one;
 	}
-	put(h, i, t);
-}
+	if (!pairs)
+		return NULL;
+	all = pairs;
+	pairs = pairs->next;
+	all->next = NULL;
+	while (pairs) {
+		struct timer *one = pairs;
 
-static void sift_down(struct timer_heap *h, size_t i, struct timer *t)
-{
-	size_t child;
-
-	while ((child = 2 * i + 1) < h->count) {
-		if (child + 1 < h->count &&
-		    h->slots[child + 1]->when < h->slots[child]->when)
-			child++;
-		if (h->slots[child]->when >= t->when)
-			break;
-		put(h, i, h->slots[child]);
-		i = child;
+		pairs = pairs->next;
+		all = meld(all, one);
 	}
-	put(h, i, t);
+	return all;
 }
 
-static int make_room(struct timer_heap *h)
+static void add(struct timer_heap *h, struct timer *t)
 {
-	size_t room = h->room ? 2 * h->room : 64;
-	struct timer **slots;
-
-	if (h->count < h->room)
-		return 0;
-	slots = reallocarray(h->slots, room, sizeof(*slots));
-	if (!slots)
-		return -ENOMEM;
-	h->slots = slots;
-	h->room = room;
-	return 0;
+	set_link(&h->first, h->first ? meld(h->first, t) : t);
 }
 
-int timer_arm(struct timer_heap *h, struct timer *t, uint64_t when)
+void timer_arm(struct timer_heap *h, struct timer *t, uint64_t when)
 {
 	timer_cancel(h, t);
-	if (make_room(h))
-		return -ENOMEM;
 	t->when = when;
-	sift_up(h, h->count++, t);
-	return 0;
+	add(h, t);
 }
 
 void timer_cancel(struct timer_heap *h, struct timer *t)
 {
-	struct timer *last;
-	size_t i = t->slot - 1;
+	struct timer *below;
 
-	if (!t->slot)
+	if (!t->link)
 		return;
-	t->slot = 0;
-	last = h->slots[--h->count];
-	if (last == t)
-		return;
-	if (i > 0 && h->slots[(i - 1) / 2]->when > last->when)
-		sift_up(h, i, last);
-	else
-		sift_down(h, i, last);
-}
-
-uint64_t timer_next(const struct timer_heap *h)
-{
-	return h->count ? h->slots[0]->when : UINT64_MAX;
+	set_link(t->link, t->next);
+	below = meld_row(t->child);
+	t->child = t->next = NULL;
+	t->link = NULL;
+	if (below)
+		add(h, below);
 }
 
 void timer_run(struct timer_heap *h, uint64_t now)
 {
-	while (h->count && h->slots[0]->when <= now) {
-		struct timer *t = h->slots[0];
+	while (h->first && h->first->when <= now) {
+		struct timer *t = h->first;
 
 		timer_cancel(h, t);
 		t->fire(t);

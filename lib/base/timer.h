@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Timers of one thread, as a binary heap.  Pure: the caller says what time it
- * is, in nanoseconds of a clock of its choosing.
+ * Timers of one thread, as a pairing heap that lies in the timers themselves: to
+ * arm one takes no memory and can't fail.  Pure: the caller says what time it is,
+ * in nanoseconds of a clock of its choosing.
  *
  * Thread: a heap and its timers belong to one thread.
  * Ownership: the struct timer belongs to the caller, who cancels it before
@@ -19,17 +20,20 @@
 
 struct timer {
 	uint64_t when;		/* ns */
-	size_t slot;		/* place in the heap + 1; 0: not armed */
+	struct timer *child;	/* the first of those below, none of them earlier */
+	struct timer *next;	/* beside it, below the same */
+	struct timer **link;	/* what leads to it; NULL: not armed */
 	void (*fire)(struct timer *);
 };
 
 struct timer_heap {
-	struct timer **slots;
-	size_t count, room;
+	struct timer *first;
 };
 
-void timer_heap_init(struct timer_heap *);
-void timer_heap_free(struct timer_heap *);
+static inline void timer_heap_init(struct timer_heap *h)
+{
+	h->first = NULL;
+}
 
 static inline void timer_init(struct timer *t, void (*fire)(struct timer *))
 {
@@ -38,15 +42,18 @@ static inline void timer_init(struct timer *t, void (*fire)(struct timer *))
 
 static inline bool timer_is_armed(const struct timer *t)
 {
-	return t->slot != 0;
+	return t->link;
 }
 
-/* Arms the timer, or moves it when it is armed already.  0 or -ENOMEM. */
-int timer_arm(struct timer_heap *, struct timer *, uint64_t when);
+/* Arms the timer, or moves it when it is armed already. */
+void timer_arm(struct timer_heap *, struct timer *, uint64_t when);
 void timer_cancel(struct timer_heap *, struct timer *);
 
 /* When the next timer is due; UINT64_MAX: there is none. */
-uint64_t timer_next(const struct timer_heap *);
+static inline uint64_t timer_next(const struct timer_heap *h)
+{
+	return h->first ? h->first->when : UINT64_MAX;
+}
 
 /* Fires every timer that was due at `now`; each is unarmed before its call, so
  * that the call may arm it again or free it. */

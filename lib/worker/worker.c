@@ -281,7 +281,6 @@ void worker_close(struct worker *w)
 	free(w->private);
 	if (w->receive.bytes)
 		munmap(w->receive.bytes, w->receive.size);
-	timer_heap_free(&w->timers);
 	pool_close(w->pool);
 	free(w);
 }

@@ -70,8 +70,7 @@ static int delay_submit(struct backend *b, struct backend_lane *lane,
 		return backend_submit(d->inner, lane, op);
 	*h = (struct held){ .delay = d, .lane = lane };
 	timer_init(&h->timer, fire);
-	if (timer_arm(lane->timers, &h->timer, now_ns() + d->ns[op->opcode]))
-		return -ENOMEM;
+	timer_arm(lane->timers, &h->timer, now_ns() + d->ns[op->opcode]);
 	op->holder = b;
 	return BACKEND_PENDING;
 }
@@ -85,8 +84,8 @@ static int delay_cancel(struct backend *b, struct backend_lane *lane,
 	if (op->holder != b)
 		return backend_cancel(d->inner, lane, op);
 	h->is_recalled = true;
-	/* It was armed, so there is room. */
-	return timer_arm(lane->timers, &h->timer, 0);
+	timer_arm(lane->timers, &h->timer, 0);
+	return 0;
 }
 
 static void delay_close(struct backend *b)

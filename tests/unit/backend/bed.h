@@ -39,7 +39,6 @@ static inline void bed_open(struct bed *b, enum io_engine_kind kind)
 static inline void bed_close(struct bed *b)
 {
 	io_engine_close(b->lane.io);
-	timer_heap_free(&b->timers);
 }
 
 static inline int bed_timeout(const struct bed *b)

@@ -470,7 +470,6 @@ static void tear_with(const struct how *how, uint32_t block_size)
 		assert_int_equal(t[i].failed, 0);
 		assert_int_equal(t[i].torn, 0);
 		assert_int_equal(t[i].bed.under_way, 0);
-		timer_heap_free(&t[i].bed.timers);
 		io_engine_close(t[i].bed.lane.io);
 	}
 	backend_close(b);
