@@ -132,7 +132,7 @@ class Daemon:
             self.process = subprocess.Popen(command, stdout=log, stderr=log,
                                             **self.room.how(**self.limits))
         try:
-            self.ports = read_ports(self.ports_path, self._check_alive)
+            self.ports = read_ports(self.ports_path, self.check_alive)
         except BaseException:
             self.print_log()
             self.kill()
@@ -151,14 +151,14 @@ class Daemon:
     def pid(self):
         return self.process.pid
 
-    def _check_alive(self):
+    def check_alive(self):
         if self.process.poll() is not None:
             raise DaemonError(f'nvmfd ended with {self.process.returncode}')
 
     def stop(self, how=signal.SIGTERM, deadline=STOP_DEADLINE):
         """Ends the daemon and demands a clean end; returns its duration."""
         try:
-            self._check_alive()
+            self.check_alive()
             began = time.monotonic()
             self.process.send_signal(how)
             status = self.process.wait(deadline)
