@@ -39,13 +39,19 @@ uint64_t worker_clock(void)
 
 /* ---- memory for connections ------------------------------------------------------ */
 
+/* As the pool does: direct I/O wants it. */
+static size_t round_up(size_t size)
+{
+	return (size + POOL_SMALLEST - 1) / POOL_SMALLEST * POOL_SMALLEST;
+}
+
 void *worker_take(struct worker *w, size_t size)
 {
 	void *memory = pool_take(w->pool, size, POOL_URGENT);
 
 	if (memory || size > w->heap_most)
 		return memory;
-	memory = malloc(size);
+	memory = aligned_alloc(POOL_SMALLEST, round_up(size));
 	if (memory)
 		w->overflow += size;
 	return memory;
@@ -121,8 +127,7 @@ static void read_mail(struct worker_source *s, uint32_t events)
 
 /* ---- the loop --------------------------------------------------------------------- */
 
-/* How long to sleep, ms, rounded up; -1: until something happens. */
-static int sleep_ms(const struct worker *w)
+int worker_due(const struct worker *w)
 {
 	uint64_t when = timer_next(&w->timers), now;
 

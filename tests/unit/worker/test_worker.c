@@ -191,6 +191,7 @@ static void test_what_cannot_wait_is_lent_from_the_heap_when_the_pool_is_empty(v
 	more = worker_take(worker, WORKER_HEAP_LEAST);
 	large = worker_take(worker, WORKER_HEAP_LEAST + 1);
 	assert_non_null(more);
+	assert_int_equal((uintptr_t)more % POOL_SMALLEST, 0);
 	assert_null(large);
 	assert_int_equal(worker->overflow, WORKER_HEAP_LEAST);
 	worker_give(worker, more, WORKER_HEAP_LEAST);
