@@ -198,8 +198,7 @@ static void open_stage(void)
 	strcpy(stage->model.subsystem.serial, "1");
 	stage->port = (struct port){ .id = 1, .serves_io = true, .address = "127.0.0.1",
 				     .service = 4420 };
-	stage->model.ports = &stage->port;
-	stage->model.port_count = 1;
+	FUZZ_CHECK(model_add_port(&stage->model, &stage->port));
 	stage->model.generation = 1;
 	stage->target = (struct target){
 		.model = &stage->model, .stations = &stage->station, .station_count = 1,
@@ -546,7 +545,6 @@ static void close_stage(void)
 {
 	station_close(&stage->station);
 	worker_close(stage->station.worker);
-	stage->model.ports = NULL;
 	model_close(&stage->model);
 	registry_close(&stage->target.registry);
 	free(stage);

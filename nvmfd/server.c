@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "server.h"
 #include "daemon.h"
-#include "listener.h"
 #include "storage.h"
 #include "backend/engine.h"
-#include "controller/target.h"
+#include "target/service.h"
 #include "nvmf/version.h"
 
 #include <errno.h>
@@ -14,42 +13,31 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 /* Storage requests of one worker that are with the kernel at a time. */
 #define ENGINE_DEPTH 256
-/* How long the end may take, first for hosts, then for the last flush. */
-#define END_DEADLINE_MS 4000
-/* Without descriptors, accepting is tried again after so long. */
-#define OUT_OF_DESCRIPTORS_MS 100
-/* Then signals and other ports are looked at. */
-#define ACCEPTS_IN_A_ROW 64
+/* How long the end may take, for hosts and the last flush. */
+#define END_DEADLINE_MS 8000
 
-/* A worker with what it needs of the other rooms. */
+/* A worker's storage engine. */
 struct bench {
-	struct station *station;
 	struct io_engine *engine;
-	struct worker_source engine_source;
-	struct worker_message end, last;
-	struct flush_all flush;
+	struct worker_source source;
 };
 
 struct server {
-	struct model model;
-	struct target target;
-	struct listeners listeners;
+	struct service service;
 	struct bench *benches;		/* [station] */
-	unsigned int next;		/* station for the next connection */
-	bool is_short;			/* of descriptors: said once */
+	const struct nvmfd_options *options;
+	uint16_t io_port, discovery_port;
 	const struct log *log;
-	_Atomic unsigned int told, flushed;
 };
 
-/* ---- a worker's storage engine ------------------------------------------------------- */
+/* ---- storage engines ----------------------------------------------------------------- */
 
 static void engine_ready(struct worker_source *s, uint32_t events)
 {
-	io_engine_reap(container_of(s, struct bench, engine_source)->engine);
+	io_engine_reap(container_of(s, struct bench, source)->engine);
 }
 
 static void flush_engine(struct worker *w)
@@ -63,93 +51,29 @@ static void flush_engine(struct worker *w)
 	io_engine_reap(s->lane.io);
 }
 
-static int open_engine(struct bench *b, enum io_engine_kind kind, char *error,
-		       size_t error_size)
+static int open_engine(struct station *st, void *context, char *error, size_t error_size)
 {
-	struct worker *w = b->station->worker;
-	int r = io_engine_open(&b->engine, kind, ENGINE_DEPTH, error, error_size);
+	struct server *s = context;
+	struct bench *b = &s->benches[st->worker->index];
+	int r = io_engine_open(&b->engine, (enum io_engine_kind)s->options->engine, ENGINE_DEPTH,
+			       error, error_size);
 
 	if (r)
 		return r;
-	b->station->lane.io = b->engine;
-	b->engine_source.ready = engine_ready;
-	w->flush = flush_engine;
-	return worker_watch(w, io_engine_fd(b->engine), EPOLLIN, &b->engine_source);
-}
-
-/* ---- workers ----------------------------------------------------------------------------- */
-
-static size_t largest_buffer(const struct nvmfd_options *o)
-{
-	return o->mdts > TCP_CHUNK_WANTED ? o->mdts : TCP_CHUNK_WANTED;
-}
-
-static int open_station(struct server *s, unsigned int i, const struct nvmfd_options *o,
-			char *error, size_t error_size)
-{
-	struct worker_settings settings = { .buffers = o->buffers,
-					    .largest = largest_buffer(o),
-					    .in_capsule = o->in_capsule_data, .log = s->log };
-	struct station *st = &s->target.stations[i];
-	int r = worker_open(&st->worker, i, &settings, error, error_size);
-
-	if (r)
-		return r;
-	st->worker->attached = st;
-	st->target = &s->target;
-	st->health = &s->model.subsystem.health[i];
-	st->lane.timers = &st->worker->timers;
-	list_init(&st->spare);
-	s->benches[i].station = st;
-	s->target.station_count++;
-	return open_engine(&s->benches[i], (enum io_engine_kind)o->engine, error, error_size);
-}
-
-static int open_stations(struct server *s, const struct nvmfd_options *o, char *error,
-			 size_t error_size)
-{
-	int r = 0;
-
-	s->target.stations = calloc(o->workers, sizeof(*s->target.stations));
-	s->benches = calloc(o->workers, sizeof(*s->benches));
-	if (!s->target.stations || !s->benches) {
-		snprintf(error, error_size, "out of memory");
-		return -ENOMEM;
+	st->lane.io = b->engine;
+	st->worker->flush = flush_engine;
+	b->source.ready = engine_ready;
+	r = worker_watch(st->worker, io_engine_fd(b->engine), EPOLLIN, &b->source);
+	if (r) {
+		snprintf(error, error_size, "can't watch a storage engine: %s", strerror(-r));
+		io_engine_close(b->engine);
 	}
-	for (unsigned int i = 0; i < o->workers && !r; i++)
-		r = open_station(s, i, o, error, error_size);
 	return r;
 }
 
-static int start_workers(struct server *s, char *error, size_t error_size)
+static void close_engine(struct station *st, void *context)
 {
-	for (unsigned int i = 0; i < s->target.station_count; i++) {
-		int r = worker_start(s->target.stations[i].worker);
-
-		if (r) {
-			snprintf(error, error_size, "can't start worker %u: %s", i, strerror(-r));
-			return r;
-		}
-	}
-	return 0;
-}
-
-static void stop_workers(struct server *s)
-{
-	for (unsigned int i = 0; i < s->target.station_count; i++)
-		worker_stop(s->target.stations[i].worker);
-}
-
-static void close_stations(struct server *s)
-{
-	for (unsigned int i = 0; i < s->target.station_count; i++) {
-		station_close(&s->target.stations[i]);
-		if (s->benches[i].engine)
-			io_engine_close(s->benches[i].engine);
-		worker_close(s->target.stations[i].worker);
-	}
-	free(s->target.stations);
-	free(s->benches);
+	io_engine_close(st->lane.io);
 }
 
 /* ---- putting together ---------------------------------------------------------------------- */
@@ -164,6 +88,27 @@ static struct limits limits_of(const struct nvmfd_options *o)
 		.allow_flow_off = o->allow_sqflow_off };
 }
 
+static struct tcp_config transport_of(const struct nvmfd_options *o)
+{
+	return (struct tcp_config){
+		.allow_header_digest = o->allow_header_digest,
+		.allow_data_digest = o->allow_data_digest,
+		.in_capsule_max = (uint32_t)o->in_capsule_data,
+		.maxh2cdata = (uint32_t)o->max_h2c_data,
+		.success_always = o->c2h_success == C2H_SUCCESS_ALWAYS };
+}
+
+static int open_service(struct server *s, char *error, size_t error_size)
+{
+	const struct nvmfd_options *o = s->options;
+	struct service_settings settings = {
+		.limits = limits_of(o), .tcp = transport_of(o),
+		.workers = o->workers, .buffers = o->buffers, .log = s->log,
+		.open_lane = open_engine, .close_lane = close_engine, .context = s };
+
+	return service_open(&s->service, &settings, error, error_size);
+}
+
 static void name_subsystem(struct subsystem *s, const struct server_setup *setup)
 {
 	snprintf(s->nqn, sizeof(s->nqn), "%s", setup->nqn);
@@ -172,49 +117,45 @@ static void name_subsystem(struct subsystem *s, const struct server_setup *setup
 	snprintf(s->firmware, sizeof(s->firmware), "%s", NVMF_VERSION);
 }
 
-static void set_target(struct server *s, const struct nvmfd_options *o)
-{
-	s->target.model = &s->model;
-	s->target.log = s->log;
-	s->target.tcp = (struct tcp_config){
-		.allow_header_digest = o->allow_header_digest,
-		.allow_data_digest = o->allow_data_digest,
-		.in_capsule_max = (uint32_t)o->in_capsule_data,
-		.maxh2cdata = (uint32_t)o->max_h2c_data,
-		.success_always = o->c2h_success == C2H_SUCCESS_ALWAYS };
-	registry_open(&s->target.registry);
-}
+static const char *const everywhere[] = { "0.0.0.0", "::" };
 
-/* Storage first, listening last: a host must not meet half a model. */
-static int open_all(struct server *s, const struct server_setup *setup, char *error,
-		    size_t error_size)
+/* One port can serve both: discovery is answered on the I/O port, too. */
+static int listen_everywhere(struct server *s, char *error, size_t error_size)
 {
-	const struct nvmfd_options *o = setup->options;
-	struct limits limits = limits_of(o);
-	int r = model_open(&s->model, &limits, o->workers);
+	const struct nvmfd_options *o = s->options;
+	struct service_addresses a = { o->listen, o->listen_count, false };
+	int r;
 
-	if (r) {
-		snprintf(error, error_size, "out of memory");
-		return r;
-	}
-	name_subsystem(&s->model.subsystem, setup);
-	r = storage_open(&s->model, setup->devices, setup->device_count, error, error_size);
-	if (!r)
-		r = open_stations(s, o, error, error_size);
-	if (!r)
-		r = listeners_open(&s->listeners, &s->model, o, error, error_size);
-	if (!r)
-		r = start_workers(s, error, error_size);
+	if (!a.count)
+		a = (struct service_addresses){ everywhere, 2, true };
+	s->io_port = (uint16_t)o->io_port;
+	s->discovery_port = (uint16_t)o->discovery_port;
+	r = service_listen(&s->service, &a, &s->io_port, true, error, error_size);
+	if (!r && (!s->discovery_port || s->discovery_port != s->io_port))
+		r = service_listen(&s->service, &a, &s->discovery_port, false, error, error_size);
 	return r;
 }
 
-static void take_apart(struct server *s)
+/* Storage first, listening last: a host must not meet half a model. */
+static int fill_service(struct server *s, const struct server_setup *setup, char *error,
+			size_t error_size)
 {
-	stop_workers(s);
-	listeners_close(&s->listeners);
-	close_stations(s);
-	model_close(&s->model);
-	registry_close(&s->target.registry);
+	int r;
+
+	name_subsystem(&s->service.model.subsystem, setup);
+	r = storage_open(&s->service, setup->devices, setup->device_count, error, error_size);
+	if (!r)
+		r = listen_everywhere(s, error, error_size);
+	if (!r)
+		r = service_start(&s->service, error, error_size);
+	if (r)
+		service_close(&s->service);
+	return r;
+}
+
+static void free_server(struct server *s)
+{
+	free(s->benches);
 	free(s);
 }
 
@@ -222,87 +163,38 @@ int server_open(struct server **result, const struct server_setup *setup, char *
 		size_t error_size)
 {
 	struct server *s = calloc(1, sizeof(*s));
-	int r;
+	int r = -ENOMEM;
 
 	*result = NULL;
-	if (!s) {
+	if (s)
+		s->benches = calloc(setup->options->workers, sizeof(*s->benches));
+	if (!s || !s->benches) {
 		snprintf(error, error_size, "out of memory");
-		return -ENOMEM;
+	} else {
+		s->options = setup->options;
+		s->log = setup->log;
+		r = open_service(s, error, error_size);
+		if (!r)
+			r = fill_service(s, setup, error, error_size);
 	}
-	s->log = setup->log;
-	set_target(s, setup->options);
-	r = open_all(s, setup, error, error_size);
-	if (r)
-		take_apart(s);
-	else
+	if (!r)
 		*result = s;
+	else if (s)
+		free_server(s);
 	return r;
 }
 
 uint16_t server_io_port(const struct server *s)
 {
-	return s->listeners.io_port;
+	return s->io_port;
 }
 
 uint16_t server_discovery_port(const struct server *s)
 {
-	return s->listeners.discovery_port;
+	return s->discovery_port;
 }
 
-/* ---- accepting ------------------------------------------------------------------------------- */
-
-struct arrival {
-	struct worker_message message;
-	struct station *station;
-	const struct port *port;
-	int fd;
-};
-
-static void arrive(struct worker_message *m)
-{
-	struct arrival *a = container_of(m, struct arrival, message);
-
-	target_accept(a->station, a->fd, a->port);
-	free(a);
-}
-
-static void hand_over(struct server *s, int fd, const struct port *port)
-{
-	struct arrival *a = malloc(sizeof(*a));
-
-	if (!a) {
-		log_say(s->log, LOG_ERROR, "out of memory for a connection");
-		close(fd);
-		return;
-	}
-	*a = (struct arrival){ .message.run = arrive, .port = port, .fd = fd,
-			       .station = &s->target.stations[s->next] };
-	s->next = (s->next + 1) % s->target.station_count;
-	worker_post(a->station->worker, &a->message);
-}
-
-/* False: there are no descriptors left, it should not be tried at once again. */
-static bool accept_some(struct server *s, const struct listener *l)
-{
-	for (int n = 0; n < ACCEPTS_IN_A_ROW; n++) {
-		int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-		if (fd >= 0) {
-			hand_over(s, fd, l->port);
-		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
-			   errno == ENOMEM) {
-			if (!s->is_short)
-				log_say(s->log, LOG_ERROR, "can't accept a host: %s",
-					strerror(errno));
-			s->is_short = true;
-			return false;
-		} else if (errno != EINTR && errno != ECONNABORTED) {
-			break;
-		}
-	}
-	s->is_short = false;
-	return true;
-}
+/* ---- running and ending ---------------------------------------------------------------------- */
 
 static bool must_end(struct server *s, int signals)
 {
@@ -314,111 +206,23 @@ static bool must_end(struct server *s, int signals)
 	return true;
 }
 
-static void set_polls(const struct server *s, struct pollfd *p, bool is_accepting)
-{
-	for (unsigned int i = 0; i < s->listeners.count; i++)
-		p[i + 1] = (struct pollfd){ .fd = is_accepting ? s->listeners.list[i].fd : -1,
-					    .events = POLLIN };
-}
-
 void server_run(struct server *s, int signals)
 {
-	unsigned int n = s->listeners.count;
-	struct pollfd *p = calloc(n + 1, sizeof(*p));
-	bool has_descriptors = true;
+	struct pollfd p = { .fd = signals, .events = POLLIN };
 
-	if (!p)
-		return;
-	p[0] = (struct pollfd){ .fd = signals, .events = POLLIN };
-	for (;;) {
-		set_polls(s, p, has_descriptors);
-		if (poll(p, n + 1, has_descriptors ? -1 : OUT_OF_DESCRIPTORS_MS) < 0 &&
-		    errno != EINTR)
-			break;
-		if (p[0].revents && must_end(s, signals))
-			break;
-		has_descriptors = true;
-		for (unsigned int i = 0; i < n; i++)
-			if (p[i + 1].revents && !accept_some(s, &s->listeners.list[i]))
-				has_descriptors = false;
-	}
-	free(p);
-}
-
-/* ---- the end ------------------------------------------------------------------------------------ */
-
-static bool wait_until(struct server *s, bool (*is_so)(struct server *))
-{
-	for (int ms = 0; ms < END_DEADLINE_MS; ms += 5) {
-		if (is_so(s))
-			return true;
-		usleep(5000);
-	}
-	return is_so(s);
-}
-
-static void end_station(struct worker_message *m)
-{
-	struct bench *b = container_of(m, struct bench, end);
-	struct server *s = container_of(b->station->target, struct server, target);
-
-	target_end_all(b->station);
-	s->told++;
-}
-
-static bool is_empty(struct server *s)
-{
-	return s->told == s->target.station_count && !target_queues(&s->target) &&
-	       !registry_count(&s->target.registry);
-}
-
-static void last_flush_done(struct flush_all *f)
-{
-	struct server *s = container_of(f->station->target, struct server, target);
-
-	if (f->result)
-		log_say(s->log, LOG_ERROR, "the last flush failed: %s", strerror(-f->result));
-	s->flushed = 1;
-}
-
-static void last_flush(struct worker_message *m)
-{
-	struct bench *b = container_of(m, struct bench, last);
-
-	flush_all_start(&b->flush, b->station, last_flush_done);
-}
-
-static bool is_flushed(struct server *s)
-{
-	return s->flushed;
-}
-
-static bool end_hosts(struct server *s)
-{
-	listeners_close(&s->listeners);
-	for (unsigned int i = 0; i < s->target.station_count; i++) {
-		s->benches[i].end.run = end_station;
-		worker_post(s->target.stations[i].worker, &s->benches[i].end);
-	}
-	return wait_until(s, is_empty);
-}
-
-static bool flush_storage(struct server *s)
-{
-	s->benches[0].last.run = last_flush;
-	worker_post(s->target.stations[0].worker, &s->benches[0].last);
-	return wait_until(s, is_flushed);
+	for (;;)
+		if (poll(&p, 1, -1) > 0 && must_end(s, signals))
+			return;
 }
 
 bool server_close(struct server *s)
 {
-	bool is_drained = end_hosts(s);
-
-	if (!flush_storage(s) || !is_drained) {
+	if (!service_end(&s->service, END_DEADLINE_MS)) {
 		/* Nor are the workers waited for: one of them may hang in there. */
 		log_say(s->log, LOG_ERROR, "ends with commands still at the storage");
 		return false;
 	}
-	take_apart(s);
+	service_close(&s->service);
+	free_server(s);
 	return true;
 }

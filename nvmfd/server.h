@@ -24,15 +24,15 @@ struct server_setup {
 	const struct log *log;
 };
 
-/* Opens everything and starts the workers; it listens, and serves from
- * server_run on.  0, or -errno with a sentence; nothing is left half started. */
+/* Opens everything and serves.  The options must outlive it.  0, or -errno with a
+ * sentence; nothing is left half started. */
 int server_open(struct server **, const struct server_setup *, char *error,
 		size_t error_size);
 
 uint16_t server_io_port(const struct server *);
 uint16_t server_discovery_port(const struct server *);
 
-/* Accepts hosts until the descriptor of signals_open has TERM, INT or QUIT. */
+/* Waits until the descriptor of signals_open has TERM, INT or QUIT. */
 void server_run(struct server *, int signals);
 
 /* Ends every connection, flushes, stops.  False: commands were still with the

@@ -6,7 +6,7 @@
 #ifndef NVMFD_STATE_H
 #define NVMFD_STATE_H
 
-#include "identity.h"
+#include "model/identity.h"
 #include "wire/nqn.h"
 
 #include <stddef.h>

@@ -66,7 +66,7 @@ bool discovery_snapshot(struct controller *c, const struct queue *q)
 		return false;
 	entries = (struct nvmf_discovery_entry *)(h + 1);
 	for (unsigned int i = 0; i < m->port_count; i++)
-		n += put_entry(&entries[n], &m->ports[i], q);
+		n += put_entry(&entries[n], m->ports[i], q);
 	h->genctr = le64_of(m->generation);
 	h->numrec = le64_of(n);
 	free(c->discovery_log);

@@ -291,8 +291,13 @@ static const struct connection_ops connection_ops = {
 
 void target_accept(struct station *s, int fd, const struct port *port)
 {
-	struct queue *q = aligned_alloc(64, (sizeof(*q) + 63) / 64 * 64);
+	struct queue *q;
 
+	if (s->is_ending) {
+		close(fd);
+		return;
+	}
+	q = aligned_alloc(64, (sizeof(*q) + 63) / 64 * 64);
 	if (!q) {
 		log_say(s->target->log, LOG_ERROR, "out of memory for a connection");
 		close(fd);

@@ -21,6 +21,7 @@ struct station {
 	struct list spare;		/* requests not in use */
 	struct target *target;
 	bool is_ending;			/* target_end_all was called */
+	struct worker_message end;	/* whoever put the target together */
 };
 
 /* Every controller, by CNTLID.  Only Connects and ends come here. */
@@ -78,7 +79,7 @@ unsigned int registry_count(struct registry *);
 
 /*
  * Thread: the station's worker.  Takes over an accepted socket.  When it
- * can't, the socket is closed and the log says why.
+ * can't, the socket is closed and the log says why; at the end it is just closed.
  */
 void target_accept(struct station *, int fd, const struct port *);
 /* Thread: the station's worker.  Ends every connection on it, and those that are

@@ -39,6 +39,8 @@ void model_close(struct model *m)
 	}
 	free(s->namespaces);
 	free(s->health);
+	while (m->port_count)
+		model_drop_last_port(m);
 	free(m->ports);
 	*m = (struct model){ 0 };
 }
@@ -52,6 +54,28 @@ int model_add_namespace(struct model *m, const struct namespace *ns)
 	*copy = *ns;
 	m->subsystem.namespaces[ns->nsid] = copy;
 	return 0;
+}
+
+const struct port *model_add_port(struct model *m, const struct port *port)
+{
+	struct port **more = realloc(m->ports, (m->port_count + 1) * sizeof(*more));
+	struct port *copy = malloc(sizeof(*copy));
+
+	if (more)
+		m->ports = more;
+	if (!more || !copy) {
+		free(copy);
+		return NULL;
+	}
+	*copy = *port;
+	m->ports[m->port_count++] = copy;
+	copy->id = (uint16_t)m->port_count;
+	return copy;
+}
+
+void model_drop_last_port(struct model *m)
+{
+	free(m->ports[--m->port_count]);
 }
 
 bool model_has_volatile_cache(const struct model *m)

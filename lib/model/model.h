@@ -66,7 +66,7 @@ struct port {
 struct model {
 	struct limits limits;
 	struct subsystem subsystem;
-	struct port *ports;
+	struct port **ports;		/* each stays where it is */
 	unsigned int port_count;
 	uint64_t generation;		/* of the discovery log, from 1 */
 };
@@ -78,6 +78,11 @@ void model_close(struct model *);
 
 /* Takes the backend over.  -ENOMEM; the backend is then still the caller's. */
 int model_add_namespace(struct model *, const struct namespace *);
+
+/* Copies the port and numbers it, from 1; the model's.  NULL: no memory. */
+const struct port *model_add_port(struct model *, const struct port *);
+/* Nobody may know it yet. */
+void model_drop_last_port(struct model *);
 
 /* NULL: NSID out of range or not there. */
 static inline const struct namespace *model_namespace(const struct model *m, uint32_t nsid)

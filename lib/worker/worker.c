@@ -146,7 +146,7 @@ void worker_turn(struct worker *w, int most_ms)
 {
 	struct worker_private *p = w->private;
 	struct epoll_event events[EVENTS_A_TURN];
-	int n, wait = sleep_ms(w);
+	int n, wait = worker_due(w);
 
 	if (most_ms >= 0 && (wait < 0 || wait > most_ms))
 		wait = most_ms;
@@ -167,6 +167,11 @@ void worker_turn(struct worker *w, int most_ms)
 	while (pool_serve(w->pool));
 	connections_flush(w);
 	connections_leave(w);
+}
+
+int worker_fd(const struct worker *w)
+{
+	return w->private->epoll;
 }
 
 static void *run(void *argument)

@@ -64,6 +64,10 @@ int worker_start(struct worker *);
 /* One turn of the loop, for who drives a worker without its thread: waits for
  * `most_ms` at most (-1: as long as it takes). */
 void worker_turn(struct worker *, int most_ms);
+/* ... and has a loop of his own: the descriptor to poll for reading, and in how
+ * many ms, rounded up, a turn is due although nothing came; -1: never. */
+int worker_fd(const struct worker *);
+int worker_due(const struct worker *);
 /* Thread: any.  Asks the loop to end; joins it. */
 void worker_stop(struct worker *);
 /* After worker_stop. */

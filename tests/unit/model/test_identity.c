@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "../unit.h"
 
-#include "identity.h"
+#include "model/identity.h"
 
 #include <errno.h>
 #include <string.h>

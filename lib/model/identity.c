@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "identity.h"
+#include "model/identity.h"
 
 #include "base/le.h"
 

@@ -3,8 +3,8 @@
  * Names that are derived, so that they are the same after a restart and on
  * every daemon that serves the same subsystem.
  */
-#ifndef NVMFD_IDENTITY_H
-#define NVMFD_IDENTITY_H
+#ifndef NVMF_MODEL_IDENTITY_H
+#define NVMF_MODEL_IDENTITY_H
 
 #include <stddef.h>
 #include <stdint.h>
