@@ -395,6 +395,23 @@ class Examples(ToolCase):
         self.assertEqual((done.returncode, done.stderr), (0, ''))
         self.assertIn('found the same', done.stdout)
 
+    def test_target_serves_the_host_example(self):
+        examples = pathlib.Path(NVMF).resolve().parents[2] / 'examples'
+        nqn = 'nqn.2026-11.org.example:disk'
+        with subprocess.Popen([examples / 'target', '127.0.0.1', '0', nqn, '16'], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as target:
+            try:
+                port = target.stdout.readline().split()[7]
+                done = subprocess.run([examples / 'host', '127.0.0.1', port, nqn], timeout=TIME_LIMIT,
+                                      capture_output=True, text=True, check=False)
+            finally:
+                target.terminate()
+            said = target.stderr.read()
+        self.assertEqual((done.returncode, done.stderr), (0, ''), said)
+        self.assertIn('found the same', done.stdout)
+        self.assertEqual(target.returncode, 0, said)
+        self.assertIn('connected by', said)
+
 
 if __name__ == '__main__':
     unittest.main()
