@@ -7,15 +7,59 @@
 /* One connection may hold this part of the worker's buffers. */
 #define HELD_SHARE 16
 #define MODEST_MOST 65536u
+/* Requests that a worker keeps though nobody needs them. */
+#define STOCK_MOST 256
+/* How long it must have been so before more are given back. */
+#define STOCK_PERIOD_S 5
+
+/* ---- the stock ------------------------------------------------------------------------ */
+
+static void trim(struct timer *);
+
+static void watch_stock(struct station *s)
+{
+	s->spare_least = s->spare_count;
+	timer_init(&s->trim, trim);
+	timer_arm(&s->worker->timers, &s->trim, s->worker->now + STOCK_PERIOD_S * NS_PER_S);
+}
+
+/* What lay idle for the whole of a period goes back to the heap: under a steady
+ * load, in which all of it is used now and then, that is nothing. */
+static void trim(struct timer *t)
+{
+	struct station *s = container_of(t, struct station, trim);
+
+	for (; s->spare_least && s->spare_count > STOCK_MOST; s->spare_least--) {
+		free(list_entry(list_pop(&s->spare), struct request, capsule.link));
+		s->spare_count--;
+	}
+	if (s->spare_count > STOCK_MOST)
+		watch_stock(s);
+}
+
+static struct request *take_from_stock(struct station *s)
+{
+	if (!s->spare_count)
+		return NULL;
+	if (--s->spare_count < s->spare_least)
+		s->spare_least = s->spare_count;
+	return list_entry(list_pop(&s->spare), struct request, capsule.link);
+}
+
+static void put_into_stock(struct station *s, struct request *r)
+{
+	list_prepend(&s->spare, &r->capsule.link);
+	if (++s->spare_count > STOCK_MOST && !timer_is_armed(&s->trim))
+		watch_stock(s);
+}
+
+/* ---- requests ------------------------------------------------------------------------- */
 
 struct request *request_get(struct queue *q)
 {
-	struct list *spare = list_pop(&q->station->spare);
-	struct request *r;
+	struct request *r = take_from_stock(q->station);
 
-	if (spare)
-		r = list_entry(spare, struct request, capsule.link);
-	else
+	if (!r)
 		r = aligned_alloc(64, (sizeof(*r) + 63) / 64 * 64);
 	if (!r)
 		return NULL;
@@ -49,7 +93,7 @@ void request_free(struct request *r)
 
 	list_remove(&r->capsule.link);
 	give_buffer(r);
-	list_prepend(&q->station->spare, &r->capsule.link);
+	put_into_stock(q->station, r);
 	q->executing--;
 }
 

@@ -19,6 +19,9 @@ struct station {
 	struct backend_lane lane;
 	struct health *health;		/* this worker's line */
 	struct list spare;		/* requests not in use */
+	uint32_t spare_count;
+	uint32_t spare_least;		/* so many were not needed of late */
+	struct timer trim;		/* armed while there are too many */
 	struct target *target;
 	bool is_ending;			/* target_end_all was called */
 	struct worker_message end;	/* whoever put the target together */

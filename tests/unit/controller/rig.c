@@ -45,7 +45,7 @@ static int storage_submit(struct backend *b, struct backend_lane *lane, struct b
 	pthread_mutex_lock(&rig->lock);
 	rig->seen[rig->seen_count++ % 1024] = (struct rig_seen){ op->opcode, op->length };
 	if (rig->is_holding) {
-		assert_in_range(rig->held_count, 0, RIG_CAPSULES - 1);
+		assert_in_range(rig->held_count, 0, RIG_HELD - 1);
 		rig->holder[rig->held_count] = s->worker;
 		rig->held[rig->held_count++] = op;
 		result = BACKEND_PENDING;

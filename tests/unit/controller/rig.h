@@ -16,6 +16,7 @@
 #define RIG_HOSTNQN "nqn.2026-11.org.example:host"
 #define RIG_BLOCKS 8192u		/* of 512 bytes, in namespace 1 */
 #define RIG_CAPSULES 256
+#define RIG_HELD 1024
 #define RIG_PATIENCE_MS 5000
 
 /* An operation as the storage saw it. */
@@ -41,8 +42,8 @@ struct rig {
 	char said[65536];		/* the log, sentences with line ends */
 	struct backend storage;
 	bool is_holding;
-	struct backend_op *held[RIG_CAPSULES];
-	struct worker *holder[RIG_CAPSULES];
+	struct backend_op *held[RIG_HELD];
+	struct worker *holder[RIG_HELD];
 	unsigned int held_count;
 	struct rig_seen seen[1024];
 	unsigned int seen_count;

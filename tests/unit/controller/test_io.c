@@ -6,13 +6,12 @@
 
 static struct rig rig;
 static struct rig_host admin, io, other;
+static uint16_t cntlid;
 
 static void open_io(const struct rig_settings *s)
 {
-	uint16_t cntlid;
-
 	rig_open(&rig, s);
-	cntlid = host_enable(&admin, &rig, 0, 4);
+	cntlid = host_enable(&admin, &rig, 0, 5);
 	host_connect_io(&io, &rig, cntlid, 1);
 	host_connect_io(&other, &rig, cntlid, 3);	/* on the same worker as 1 */
 }
@@ -127,6 +126,44 @@ static void test_who_waits_for_his_own_buffers_holds_up_nobody(void **state)
 	close_io();
 }
 
+/* ---- requests ---------------------------------------------------------------------------- */
+
+/* As after a time in which nobody needed them. */
+static void be_idle(void *argument)
+{
+	struct station *s = argument;
+
+	for (int i = 0; i < 2; i++)
+		if (timer_is_armed(&s->trim)) {
+			timer_cancel(&s->worker->timers, &s->trim);
+			s->trim.fire(&s->trim);
+		}
+}
+
+static void test_requests_of_a_peak_are_given_back(void **state)
+{
+	enum { PEAK = 3 * 120 };
+	static struct rig_host more;
+	struct rig_host *hosts[] = { &io, &other, &more };
+	struct nvme_sqe read = sqe_io(NVME_IO_READ, 1, false);
+	struct capsule *reads[PEAK];
+	uint8_t data[512];
+
+	open_io(NULL);
+	host_connect_io(&more, &rig, cntlid, 5);
+	rig_hold(&rig);
+	for (int i = 0; i < PEAK; i++)
+		reads[i] = host_submit(hosts[i % 3], &read, data, sizeof(data));
+	rig_await_held(&rig, PEAK);
+	rig_release(&rig);
+	for (int i = 0; i < PEAK; i++)
+		assert_int_equal(host_wait(hosts[i % 3], reads[i]), 0);
+	rig_on(&rig, 1, be_idle, &rig.target.stations[1]);
+	assert_in_range(rig.target.stations[1].spare_count, 1, 256);
+	host_close(&more);
+	close_io();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -135,6 +172,7 @@ int main(void)
 		cmocka_unit_test(test_disconnect_comes_after_answers_that_the_socket_did_not_take),
 		cmocka_unit_test(test_nothing_is_executed_behind_a_disconnect),
 		cmocka_unit_test(test_who_waits_for_his_own_buffers_holds_up_nobody),
+		cmocka_unit_test(test_requests_of_a_peak_are_given_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
