@@ -129,8 +129,10 @@ static void keep_association(struct controller *c)
 
 static void association_unused(struct timer *t)
 {
-	controller_end(container_of(t, struct controller, association),
-		       "it was not enabled again in time");
+	struct controller *c = container_of(t, struct controller, association);
+
+	controller_end(c, c->drain ? "its reset or shutdown did not end in time" :
+				     "it was not enabled again in time");
 }
 
 /*
@@ -229,8 +231,10 @@ static void start_drain(struct controller *c, enum drain why)
 	c->drain = why;
 	forget_losses(c);
 	/* No keep alive command is taken while it is disabled, and none is due
-	 * once it is shut down: the association has a time of its own then. */
+	 * once it is shut down: the association has a time of its own then, and
+	 * has it while the storage hangs, so that a dead host is noticed. */
 	keep_alive_stop(c);
+	keep_association(c);
 	timer_arm(&w->timers, &c->drain_deadline, w->now + DRAIN_DEADLINE_S * NS_PER_S);
 	event_abort_all(c, NVME_ABORTED_SQ_DELETION);
 	end_io_queues(c);

@@ -23,13 +23,13 @@ static void test_a_shutdown_while_disabled_completes_and_stays(void **state)
 }
 
 /* A reset that waits for a command at the storage. */
-static void start_reset(void)
+static void start_reset(const struct rig_settings *settings)
 {
 	struct nvme_sqe read = sqe_io(NVME_IO_READ, 8, false);
 	static uint8_t data[4096];
 	uint16_t cntlid;
 
-	rig_open(&rig, NULL);
+	rig_open(&rig, settings);
 	cntlid = host_enable(&admin, &rig, 0, 2);
 	host_connect_io(&io, &rig, cntlid, 1);
 	rig_hold(&rig);
@@ -40,7 +40,7 @@ static void start_reset(void)
 
 static void test_a_shutdown_during_a_reset_is_not_forgotten(void **state)
 {
-	start_reset();
+	start_reset(NULL);
 	assert_int_equal(host_read_csts(&admin), NVME_CSTS_RDY);
 	host_write_cc(&admin, RIG_CC_OFF | RIG_SHN);
 	rig_release(&rig);
@@ -52,7 +52,7 @@ static void test_a_shutdown_during_a_reset_is_not_forgotten(void **state)
 
 static void test_enable_during_a_reset_comes_after_it(void **state)
 {
-	start_reset();
+	start_reset(NULL);
 	host_write_cc(&admin, RIG_CC);
 	rig_release(&rig);
 	rig_await_queues(&rig, 1);
@@ -121,6 +121,17 @@ static void test_a_disabled_controller_has_the_time_of_an_association(void **sta
 	assert_true(host_sees_end(&admin, 3000));
 	assert_true(rig_has_said(&rig, "not enabled"));
 	host_close(&admin);
+	rig_close(&rig);
+}
+
+/* Keep alive does not run meanwhile, and the host may have died. */
+static void test_a_reset_that_hangs_ends_with_the_time_of_an_association(void **state)
+{
+	start_reset(&(struct rig_settings){ .association_s = 1 });
+	assert_true(host_sees_end(&admin, RIG_PATIENCE_MS));
+	assert_true(rig_has_said(&rig, "reset or shutdown"));
+	host_close(&admin);
+	host_close(&io);
 	rig_close(&rig);
 }
 
@@ -271,6 +282,7 @@ int main(void)
 		cmocka_unit_test(test_number_of_queues_is_settled_by_the_first_until_a_reset),
 		cmocka_unit_test(test_keep_alive_runs_again_after_a_shutdown_and_a_reset),
 		cmocka_unit_test(test_a_disabled_controller_has_the_time_of_an_association),
+		cmocka_unit_test(test_a_reset_that_hangs_ends_with_the_time_of_an_association),
 		cmocka_unit_test(test_a_controller_that_is_never_enabled_ends),
 		cmocka_unit_test(test_an_event_request_that_comes_too_late_is_not_held),
 		cmocka_unit_test(test_what_comes_while_a_connect_is_held_is_read_afterwards),
