@@ -6,8 +6,17 @@
  * The timer is not moved for each command: when it fires it looks when the last
  * one came.  The end of a queue counts as well: a busy host's admin queue may
  * have been silent for long when it begins to take its queues down.
+ *
+ * When this process did not run (it was stopped, the machine slept or had too much
+ * to do), commands wait unread in the sockets, those of other workers among them.
+ * So silence is believed only after a while in which the timers were on time.
  */
 #include "controller/controller.h"
+
+/* How long the workers have to read what came before a host counts as silent. */
+#define GRACE_MS 500
+/* A timer that fires so late tells of a process that did not run. */
+#define LATE_MS 250
 
 static uint64_t last_command(const struct controller *c)
 {
@@ -39,10 +48,12 @@ static void fired(struct timer *t)
 {
 	struct controller *c = container_of(t, struct controller, keep_alive);
 	struct worker *w = c->station->worker;
-	uint64_t due = last_command(c) + period(c);
+	uint64_t due = last_command(c) + period(c), grace = GRACE_MS * NS_PER_MS;
 
 	if (w->now < due)
 		timer_arm(&w->timers, t, due);
+	else if (w->now < due + grace || w->now - t->when > LATE_MS * NS_PER_MS)
+		timer_arm(&w->timers, t, w->now + grace);
 	else
 		controller_end(c, "its host was silent for longer than the keep alive timeout");
 }

@@ -112,6 +112,70 @@ static void test_keep_alive_runs_again_after_a_shutdown_and_a_reset(void **state
 	rig_close(&rig);
 }
 
+static void nap_on_worker(void *argument)
+{
+	usleep(450000);
+}
+
+static void *nap_beside(void *argument)
+{
+	rig_on(&rig, 1, nap_on_worker, NULL);
+	return NULL;
+}
+
+/* Commands came in time, but the worker of their queue reads them late. */
+static void test_what_another_worker_has_not_read_keeps_the_controller_alive(void **state)
+{
+	struct nvme_sqe read = sqe_io(NVME_IO_READ, 8, false);
+	struct capsule *c;
+	uint8_t data[4096];
+	pthread_t beside;
+	uint16_t cntlid;
+
+	rig_open(&rig, NULL);
+	cntlid = host_enable(&admin, &rig, 300, 2);
+	host_connect_io(&io, &rig, cntlid, 1);		/* on worker 1 */
+	pthread_create(&beside, NULL, nap_beside, NULL);
+	usleep(100000);
+	c = host_submit(&io, &read, data, sizeof(data));
+	pthread_join(beside, NULL);
+	assert_int_equal(host_wait(&io, c), 0);
+	assert_false(rig_has_said(&rig, "silent"));
+	host_close(&admin);
+	host_close(&io);
+	rig_close(&rig);
+}
+
+static uint64_t late_by;
+
+static void fire_late(void *argument)
+{
+	struct controller *c = rig_controller(&rig);
+	struct timer *t = &c->keep_alive;
+	struct worker *w = c->station->worker;
+
+	timer_cancel(&w->timers, t);
+	w->now = worker_clock() + 60 * NS_PER_S;
+	t->when = w->now - late_by;
+	t->fire(t);
+}
+
+/* As after a stop of the whole process: what came meanwhile is not read yet. */
+static void test_a_late_timer_does_not_end_a_controller(void **state)
+{
+	rig_open(&rig, NULL);
+	host_enable(&admin, &rig, 2000, 2);
+	late_by = 10 * NS_PER_S;
+	rig_on(&rig, 0, fire_late, NULL);
+	assert_false(host_sees_end(&admin, 100));
+	assert_false(rig_has_said(&rig, "silent"));
+	late_by = 0;
+	rig_on(&rig, 0, fire_late, NULL);
+	assert_true(host_sees_end(&admin, RIG_PATIENCE_MS));
+	host_close(&admin);
+	rig_close(&rig);
+}
+
 static void test_a_disabled_controller_has_the_time_of_an_association(void **state)
 {
 	rig_open(&rig, &(struct rig_settings){ .association_s = 2 });
@@ -281,6 +345,8 @@ int main(void)
 		cmocka_unit_test(test_enable_during_a_reset_comes_after_it),
 		cmocka_unit_test(test_number_of_queues_is_settled_by_the_first_until_a_reset),
 		cmocka_unit_test(test_keep_alive_runs_again_after_a_shutdown_and_a_reset),
+		cmocka_unit_test(test_what_another_worker_has_not_read_keeps_the_controller_alive),
+		cmocka_unit_test(test_a_late_timer_does_not_end_a_controller),
 		cmocka_unit_test(test_a_disabled_controller_has_the_time_of_an_association),
 		cmocka_unit_test(test_a_reset_that_hangs_ends_with_the_time_of_an_association),
 		cmocka_unit_test(test_a_controller_that_is_never_enabled_ends),
