@@ -14,11 +14,13 @@ struct page {
 	uint32_t next, prev;	/* in the list of free blocks of its order */
 	uint8_t order;
 	bool is_free;
+	bool has_passed;	/* taken by one who passed those that wait */
 };
 
 struct pool {
 	uint8_t *arena;
 	size_t size, used, kept_back;
+	size_t passed;			/* of `used`: by those who passed the others */
 	unsigned int top;		/* order of the largest block */
 	uint32_t free[ORDERS];		/* first free block of each order */
 	struct list waiters;
@@ -98,16 +100,28 @@ void pool_close(struct pool *p)
 	free(p);
 }
 
-static size_t usable(const struct pool *p, enum pool_urgency urgency)
+/* Whether ordinary users may have so much more. */
+static bool is_ordinary(const struct pool *p, size_t block)
 {
-	switch (urgency) {
-	case POOL_URGENT:
-		return p->size;
-	case POOL_MODEST:
-		return p->size - p->kept_back / 2;
-	default:
-		return p->size - p->kept_back;
-	}
+	return p->used - p->passed + block <= p->size - p->kept_back;
+}
+
+/* Who passes those that wait has a part of his own, and never takes from what
+ * they wait for: however many pass, the others have their turn. */
+static bool may_pass(const struct pool *p, size_t block)
+{
+	size_t part = p->kept_back / 2;
+
+	return p->passed + block <= part && p->used + block <= p->size - part;
+}
+
+static bool may_take(const struct pool *p, size_t block, enum pool_urgency urgency,
+		     bool *passes)
+{
+	*passes = urgency == POOL_MODEST && (pool_is_contended(p) || !is_ordinary(p, block));
+	if (*passes)
+		return may_pass(p, block);
+	return urgency == POOL_URGENT ? p->used + block <= p->size : is_ordinary(p, block);
 }
 
 void *pool_take(struct pool *p, size_t size, enum pool_urgency urgency)
@@ -115,8 +129,9 @@ void *pool_take(struct pool *p, size_t size, enum pool_urgency urgency)
 	unsigned int order = order_of(size), from = order;
 	size_t block = (size_t)POOL_SMALLEST << order;
 	uint32_t page;
+	bool passes;
 
-	if (order > p->top || p->used + block > usable(p, urgency))
+	if (order > p->top || !may_take(p, block, urgency, &passes))
 		return NULL;
 	while (from <= p->top && p->free[from] == NONE)
 		from++;
@@ -129,7 +144,9 @@ void *pool_take(struct pool *p, size_t size, enum pool_urgency urgency)
 		link_free(p, page + (UINT32_C(1) << from), from);
 	}
 	p->pages[page].order = (uint8_t)order;
+	p->pages[page].has_passed = passes;
 	p->used += block;
+	p->passed += passes ? block : 0;
 	return p->arena + (size_t)page * POOL_SMALLEST;
 }
 
@@ -139,6 +156,7 @@ void pool_give(struct pool *p, void *buffer, size_t size)
 	uint32_t page = (uint32_t)(((uint8_t *)buffer - p->arena) / POOL_SMALLEST);
 
 	p->used -= (size_t)POOL_SMALLEST << order;
+	p->passed -= p->pages[page].has_passed ? (size_t)POOL_SMALLEST << order : 0;
 	p->has_news = true;
 	for (; order < p->top; order++) {
 		uint32_t buddy = page ^ (UINT32_C(1) << order);
@@ -213,7 +231,7 @@ size_t pool_size(const struct pool *p)
 
 size_t pool_free(const struct pool *p)
 {
-	size_t most = usable(p, POOL_ORDINARY);
+	size_t most = p->size - p->kept_back, used = p->used - p->passed;
 
-	return p->used < most ? most - p->used : 0;
+	return used < most ? most - used : 0;
 }

@@ -22,7 +22,7 @@
 
 enum pool_urgency {
 	POOL_ORDINARY,
-	POOL_MODEST,		/* may use half of what is kept back */
+	POOL_MODEST,		/* passes those that wait, in half of what is kept back */
 	POOL_URGENT,
 };
 

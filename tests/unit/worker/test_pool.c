@@ -57,8 +57,7 @@ static void check_and_give(struct buffer *b)
 static void take(struct buffer *b, size_t *used)
 {
 	enum pool_urgency urgency = (enum pool_urgency)(rand() % 3);
-	size_t most = urgency == POOL_URGENT ? SIZE :
-		      urgency == POOL_MODEST ? SIZE - KEPT_BACK / 2 : SIZE - KEPT_BACK;
+	size_t most = urgency == POOL_URGENT ? SIZE : SIZE - KEPT_BACK / 2;
 
 	b->size = 1 + (size_t)rand() % (rand() % 4 ? 20000 : LARGEST);
 	b->at = pool_take(pool, b->size, urgency);
@@ -287,6 +286,33 @@ static void test_one_that_leaves_makes_way(void **state)
 	pool_serve(pool);
 }
 
+/* However many of the modest come: what is given back is for those who wait. */
+static void test_the_modest_pass_but_starve_nobody(void **state)
+{
+	struct waiter large = wait_for('L', 1, LARGEST);
+	void *modest[PAGES];
+	unsigned int n = 0;
+
+	empty_pool();
+	list_init(&large.waiter.link);
+	pool_wait(pool, &large.waiter);
+	while ((modest[n] = pool_take(pool, POOL_SMALLEST, POOL_MODEST)))
+		n++;
+	assert_int_equal(n, KEPT_BACK / 2 / POOL_SMALLEST);
+	pool_give(pool, taken[0], LARGEST);
+	taken[0] = NULL;
+	assert_null(pool_take(pool, POOL_SMALLEST, POOL_MODEST));
+	pool_give(pool, modest[--n], POOL_SMALLEST);
+	assert_non_null(modest[n++] = pool_take(pool, POOL_SMALLEST, POOL_MODEST));
+	pool_serve(pool);
+	assert_string_equal(order, "L");
+	while (n)
+		pool_give(pool, modest[--n], POOL_SMALLEST);
+	give_all(&large);
+	fill_pool();
+	pool_serve(pool);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_pool, close_pool)
 
 int main(void)
@@ -299,6 +325,7 @@ int main(void)
 		CASE(test_waiters_take_turns),
 		CASE(test_the_first_is_served_first_however_large),
 		CASE(test_one_that_leaves_makes_way),
+		CASE(test_the_modest_pass_but_starve_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
