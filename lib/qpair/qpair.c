@@ -13,6 +13,14 @@ static enum qpair_progress end(struct qpair *q, const char *reason)
 	return QPAIR_ENDED;
 }
 
+/* The peer has ended its side, and may still read what its last commands gave. */
+static enum qpair_progress hear_end(struct qpair *q)
+{
+	if (q->tcp.state == TCP_STATE_READY)
+		qpair_send(q);
+	return end(q, NULL);
+}
+
 /* Splits what arrived between the data's own place and the buffer. */
 static void feed(struct qpair *q, const struct qpair_buffer *buffer, size_t placed,
 		 size_t length)
@@ -61,8 +69,10 @@ enum qpair_progress qpair_receive(struct qpair *q, const struct qpair_buffer *bu
 			return QPAIR_ENDED;
 		if (got == -EAGAIN)
 			return QPAIR_IDLE;
-		if (got <= 0)
-			return end(q, got ? "the connection broke" : NULL);
+		if (!got)
+			return hear_end(q);
+		if (got < 0)
+			return end(q, "the connection broke");
 		if ((size_t)got < wanted && !q->sees_end)
 			return QPAIR_IDLE;
 	}

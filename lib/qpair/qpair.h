@@ -38,7 +38,7 @@ enum qpair_progress {
 
 /*
  * Takes what has come, in at most `budget` calls of the system, and feeds it to
- * the connection.  Sends nothing.
+ * the connection.  Sends nothing, but what is queued when the peer's end comes.
  */
 enum qpair_progress qpair_receive(struct qpair *, const struct qpair_buffer *,
 				  unsigned int budget);

@@ -419,6 +419,29 @@ static void an_end_behind_the_last_bytes(void **state)
 	close_bed(bed);
 }
 
+/* Who ends only its sending side reads on. */
+static void what_came_before_the_end_is_answered(void **state)
+{
+	struct bed *bed = connected();
+
+	add_command(&bed->pipe.in, 3, 1);
+	bed->pipe.receive_error = 0;
+	bed->qpair.sees_end = true;
+	assert_int_equal(receive(bed, 16), QPAIR_ENDED);
+	assert_int_equal(bed->pipe.out.n, 24);
+	close_bed(bed);
+
+	/* A peer that is gone altogether is no other end. */
+	bed = connected();
+	add_command(&bed->pipe.in, 3, 1);
+	bed->pipe.receive_error = 0;
+	bed->pipe.window = 0;
+	bed->pipe.send_error = -EPIPE;
+	bed->qpair.sees_end = true;
+	assert_int_equal(receive(bed, 16), QPAIR_ENDED);
+	close_bed(bed);
+}
+
 static void the_stream_breaks(void **state)
 {
 	struct bed *bed = connected();
@@ -617,6 +640,7 @@ int main(void)
 		cmocka_unit_test(what_the_socket_does_not_take_waits),
 		cmocka_unit_test(the_peer_closes),
 		cmocka_unit_test(an_end_behind_the_last_bytes),
+		cmocka_unit_test(what_came_before_the_end_is_answered),
 		cmocka_unit_test(the_stream_breaks),
 		cmocka_unit_test(a_term_is_sent_before_the_shutdown),
 		cmocka_unit_test(a_dead_connection_sends_nothing),
