@@ -34,6 +34,7 @@ struct nvmfd_options {
 	uint32_t c2h_success;		/* enum options_c2h_success */
 	uint32_t engine;		/* enum io_engine_kind */
 	uint32_t workers;
+	uint32_t poll;			/* us */
 	uint32_t io_queues;		/* most per controller */
 	uint32_t queue_entries;		/* most per queue */
 	uint32_t nn;			/* highest NSID */

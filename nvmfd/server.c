@@ -103,7 +103,8 @@ static int open_service(struct server *s, char *error, size_t error_size)
 	const struct nvmfd_options *o = s->options;
 	struct service_settings settings = {
 		.limits = limits_of(o), .tcp = transport_of(o),
-		.workers = o->workers, .buffers = o->buffers, .log = s->log,
+		.workers = o->workers, .buffers = o->buffers, .poll = o->poll * NS_PER_US,
+		.log = s->log,
 		.open_lane = open_engine, .close_lane = close_engine, .context = s };
 
 	return service_open(&s->service, &settings, error, error_size);

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define NS_PER_US UINT64_C(1000)
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S UINT64_C(1000000000)
 

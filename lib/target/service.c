@@ -29,7 +29,8 @@ static int open_station(struct service *s, unsigned int i, char *error, size_t e
 	const struct service_settings *o = &s->settings;
 	struct worker_settings settings = { .buffers = o->buffers,
 					    .largest = largest_buffer(o),
-					    .in_capsule = o->limits.in_capsule, .log = o->log };
+					    .in_capsule = o->limits.in_capsule, .poll = o->poll,
+					    .log = o->log };
 	struct station *st = &s->target.stations[i];
 	int r = worker_open(&st->worker, i, &settings, error, error_size);
 

@@ -19,6 +19,7 @@ struct service_settings {
 	unsigned int workers;		/* 1 or more; 1 where it is driven */
 	bool is_driven;
 	size_t buffers;			/* bytes of each worker's pool; 2 * limits.mdts or more */
+	uint64_t poll;			/* ns that a worker spins before it sleeps */
 	const struct log *log;
 	/* Optional: what the storage needs of each worker.  0, or -errno with a
 	 * sentence; close follows an open that succeeded, when nothing runs. */

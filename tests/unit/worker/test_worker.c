@@ -178,6 +178,75 @@ static void test_an_idle_worker_sleeps(void **state)
 	assert_int_equal(switches(), before);
 }
 
+/* ---- spinning ------------------------------------------------------------------------------- */
+
+#define TURN_MS 200
+/* Of the processor's time: a turn that sleeps takes far less, one that spins far
+ * more, even where others want the processor. */
+#define LITTLE_NS (5 * NS_PER_MS)
+
+static uint64_t processor_time(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+static bool turn_spins(struct worker *w)
+{
+	uint64_t before = processor_time();
+
+	worker_turn(w, TURN_MS);
+	return processor_time() - before > LITTLE_NS;
+}
+
+static void do_nothing(struct worker_message *m)
+{
+}
+
+static void test_a_worker_spins_while_that_pays(void **state)
+{
+	struct worker_settings settings = { .buffers = 4 << 20, .largest = 1 << 20,
+					    .poll = NS_PER_S };
+	struct worker_message m = { .run = do_nothing };
+	char error[256];
+	struct worker *w;
+
+	assert_int_equal(worker_open(&w, 4, &settings, error, sizeof(error)), 0);
+	assert_false(turn_spins(w));
+	worker_post(w, &m);
+	assert_false(turn_spins(w));	/* something was there */
+	assert_true(turn_spins(w));	/* perhaps there is more */
+	assert_false(turn_spins(w));	/* there was not */
+	worker_close(w);
+}
+
+static void note_firing(struct timer *t)
+{
+	fired++;
+}
+
+static void test_spinning_delays_no_timer(void **state)
+{
+	struct worker_settings settings = { .buffers = 4 << 20, .largest = 1 << 20,
+					    .poll = 3600 * NS_PER_S };
+	struct worker_message m = { .run = do_nothing };
+	struct timer timer;
+	char error[256];
+	struct worker *w;
+
+	assert_int_equal(worker_open(&w, 4, &settings, error, sizeof(error)), 0);
+	worker_post(w, &m);
+	worker_turn(w, -1);
+	timer_init(&timer, note_firing);
+	timer_arm(&w->timers, &timer, worker_clock() + 20 * NS_PER_MS);
+	fired = 0;
+	worker_turn(w, -1);		/* for an hour, if it is wrong */
+	assert_int_equal(fired, 1);
+	worker_close(w);
+}
+
 /* ---- memory --------------------------------------------------------------------------------- */
 
 static void test_what_cannot_wait_is_lent_from_the_heap_when_the_pool_is_empty(void **state)
@@ -252,6 +321,8 @@ int main(void)
 		CASE(test_a_message_is_free_again_when_it_runs),
 		CASE(test_timers_fire_in_their_order_and_not_early),
 		CASE(test_an_idle_worker_sleeps),
+		cmocka_unit_test(test_a_worker_spins_while_that_pays),
+		cmocka_unit_test(test_spinning_delays_no_timer),
 		CASE(test_buffers_that_come_back_at_the_end_of_a_turn_are_used),
 		CASE(test_what_cannot_wait_is_lent_from_the_heap_when_the_pool_is_empty),
 	};
