@@ -2,6 +2,7 @@
 /* A queue: what its connection delivers, and its end. */
 #include "controller/controller.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -232,11 +233,15 @@ static void end_parked(struct queue *q)
 
 static void log_end(const struct queue *q)
 {
+	const struct tcp_conn *tcp = &q->connection.qpair.tcp;
 	const char *reason = q->connection.reason;
+	char term[40] = "";
 
-	log_say(q->target->log, LOG_DEBUG, "controller %u queue %u: connection ended: %s",
+	if (tcp->fes)
+		snprintf(term, sizeof(term), " (FES %u, FEI %u)", tcp->fes, tcp->fei);
+	log_say(q->target->log, LOG_DEBUG, "controller %u queue %u: connection ended: %s%s",
 		q->controller ? q->controller->cntlid : 0, q->qid,
-		reason ? reason : "the host closed it");
+		reason ? reason : "the host closed it", term);
 }
 
 static void ended(struct connection *conn)

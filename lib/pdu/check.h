@@ -4,7 +4,7 @@
  * once, before a byte is allocated or moved for it.  Pure functions.
  *
  * When several fields are wrong the one at the lowest offset is reported, as
- * the transport specification demands (section 3.6.2.3).
+ * the transport specification demands (section 3.6.2.5).
  */
 #ifndef NVMF_PDU_CHECK_H
 #define NVMF_PDU_CHECK_H

@@ -71,6 +71,8 @@ void tcp_terminate(struct tcp_conn *conn, uint16_t fes, uint32_t fei,
 	if (conn->state != TCP_STATE_DEAD)
 		conn->state = TCP_STATE_TERMINATING;
 	conn->reason = reason;
+	conn->fes = fes;
+	conn->fei = fei;
 }
 
 static void give_gather(struct tcp_conn *conn)

@@ -76,6 +76,8 @@ struct tcp_conn {
 	const struct log *log;
 	enum tcp_state state;
 	const char *reason;		/* why it ends, a sentence; NULL: closed by peer */
+	uint16_t fes;			/* of the TermReq, sent or received; 0: none */
+	uint32_t fei;
 	bool is_closed;			/* tcp_close was called */
 
 	/* What was agreed. */

@@ -338,6 +338,13 @@ static void header(struct tcp_conn *conn, const struct tcp_ch *ch)
 		h2c_header(conn, (const struct tcp_data *)ch);
 }
 
+static void termination(struct tcp_conn *conn, const struct tcp_term *pdu)
+{
+	conn->fes = le16_get(pdu->fes);
+	conn->fei = le32_get(pdu->fei);
+	tcp_drop(conn, "the host sent a TermReq");
+}
+
 static void whole(struct tcp_conn *conn, const struct tcp_ch *ch, const uint8_t *data,
 		  bool is_corrupt)
 {
@@ -352,7 +359,7 @@ static void whole(struct tcp_conn *conn, const struct tcp_ch *ch, const uint8_t 
 		icreq(conn, (const struct tcp_icreq *)ch);
 		break;
 	default:
-		tcp_drop(conn, "the host sent a TermReq");
+		termination(conn, (const struct tcp_term *)ch);
 	}
 }
 

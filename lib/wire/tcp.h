@@ -25,7 +25,7 @@ enum tcp_pdu_flag {
 	TCP_FLAG_SUCCESS	= 0x08,	/* C2HData */
 };
 
-/* Fatal Error Status (section 3.6.2.3). */
+/* Fatal Error Status (section 3.6.2.5). */
 enum tcp_fes {
 	TCP_FES_HEADER_FIELD	= 1,	/* FEI: offset of the field */
 	TCP_FES_SEQUENCE	= 2,

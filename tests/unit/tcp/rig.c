@@ -446,6 +446,8 @@ void rig_see_term(struct rig *rig, uint16_t fes, uint32_t fei)
 	rig_see_none(rig);
 	assert_int_equal(rig->conn.state, TCP_STATE_TERMINATING);
 	assert_non_null(rig->conn.reason);
+	assert_int_equal(rig->conn.fes, fes);
+	assert_int_equal(rig->conn.fei, fei);
 }
 
 void rig_shake(struct rig *rig, uint8_t hpda, uint8_t dgst)

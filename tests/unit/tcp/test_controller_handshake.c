@@ -131,8 +131,10 @@ static void a_term_ends_the_connection_without_a_word(void **state)
 		rig_open(&rig);
 		if (n & 1)
 			rig_shake(&rig, 0, 3);
-		put_term(&b, 1, 0, n);
+		put_term(&b, 6, 0x12345678, n);
 		rig_give(&rig, &b);
+		assert_int_equal(rig.conn.fes, 6);
+		assert_int_equal(rig.conn.fei, 0x12345678);
 		see_dropped(&rig);
 	}
 }
