@@ -34,6 +34,11 @@ static bool is_background(const struct nvmfd *n)
 	return !n->options.foreground && !n->options.debug;
 }
 
+static bool has_pidfile(const struct nvmfd *n)
+{
+	return is_background(n) || n->options.pidfile;
+}
+
 /* ---- the lines that a user types ------------------------------------------------------- */
 
 /* Where a user of this machine reaches it. */
@@ -141,8 +146,9 @@ static int start(struct nvmfd *n)
 		snprintf(n->error, sizeof(n->error), "signals: %s", strerror(-n->signals));
 		return n->signals;
 	}
-	if (is_background(n)) {
+	if (is_background(n))
 		journal_to_syslog(&n->log);
+	if (has_pidfile(n)) {
 		r = pidfile_write(&n->pidfile);
 		if (r) {
 			snprintf(n->error, sizeof(n->error), "%s: %s", n->pidfile.path,
@@ -193,11 +199,8 @@ static int run(struct nvmfd *n)
 /* 0: this is the daemon; DAEMON_PARENT: it runs elsewhere; -errno. */
 static int go_into_background(struct nvmfd *n)
 {
-	int r = pidfile_open(&n->pidfile, n->options.pidfile, n->error, sizeof(n->error));
+	int r = daemon_detach(&n->report, n->error, sizeof(n->error));
 
-	if (r)
-		return r;
-	r = daemon_detach(&n->report, n->error, sizeof(n->error));
 	if (r != DAEMON_CHILD)
 		pidfile_forget(&n->pidfile);
 	return r;
@@ -209,6 +212,8 @@ static int serve(struct nvmfd *n)
 
 	if (!r)
 		r = load_state(n);
+	if (!r && has_pidfile(n))
+		r = pidfile_open(&n->pidfile, n->options.pidfile, n->error, sizeof(n->error));
 	if (!r && is_background(n))
 		r = go_into_background(n);
 	if (r == DAEMON_PARENT)

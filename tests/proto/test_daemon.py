@@ -197,6 +197,12 @@ class Detached(RoomCase):
         self.terminate(self.detach(pidfile=pidfile))
         self.assertFalse(pidfile.exists())
 
+    def test_pid_file_in_the_foreground_where_asked_for(self):
+        pidfile = self.room.path / 'my.pid'
+        with self.serve(args=['--pidfile', str(pidfile)]) as target:
+            self.assertEqual(pidfile.read_text(), f'{target.pid}\n')
+        self.assertFalse(pidfile.exists())
+
     def test_second_start_is_refused_by_pid(self):
         pidfile = self.room.path / 'my.pid'
         pid = self.detach(pidfile=pidfile)
