@@ -20,7 +20,7 @@ struct nvmfd {
 	struct nvmfd_options options;
 	struct device_spec *devices;
 	struct state state;
-	struct log log;
+	struct journal *journal;
 	struct pidfile pidfile;
 	struct server *server;
 	bool has_ports_file;		/* of ours */
@@ -119,7 +119,7 @@ static int load_state(struct nvmfd *n)
 	if (n->options.state_file)
 		snprintf(path, sizeof(path), "%s", n->options.state_file);
 	else if (state_default_path(path, sizeof(path)))
-		log_say(&n->log, LOG_WARNING, "there is no home for a state file");
+		log_say(journal_log(n->journal), LOG_WARNING, "there is no home for a state file");
 	return state_load(&n->state, path, STATE_MACHINE_ID, n->error, sizeof(n->error));
 }
 
@@ -130,14 +130,24 @@ static int open_server(struct nvmfd *n)
 	struct server_setup setup = {
 		.options = &n->options, .nqn = n->state.nqn, .serial = n->state.serial,
 		.devices = n->devices, .device_count = n->options.device_count,
-		.log = &n->log };
+		.log = journal_log(n->journal) };
 	int r = server_open(&n->server, &setup, n->error, sizeof(n->error));
 
 	return r ? r : write_ports(n);
 }
 
+static int start_journal(struct nvmfd *n)
+{
+	int r = journal_start(n->journal);
+
+	if (r)
+		snprintf(n->error, sizeof(n->error), "can't start the log: %s", strerror(-r));
+	return r;
+}
+
 static int start(struct nvmfd *n)
 {
+	const struct log *log = journal_log(n->journal);
 	int r;
 
 	raise_descriptor_limit();
@@ -147,7 +157,7 @@ static int start(struct nvmfd *n)
 		return n->signals;
 	}
 	if (is_background(n))
-		journal_to_syslog(&n->log);
+		journal_to_syslog(n->journal);
 	if (has_pidfile(n)) {
 		r = pidfile_write(&n->pidfile);
 		if (r) {
@@ -157,10 +167,11 @@ static int start(struct nvmfd *n)
 		}
 	}
 	if (version_warning())
-		log_say(&n->log, LOG_ERROR, "%s", version_warning());
+		log_say(log, LOG_ERROR, "%s", version_warning());
 	if (n->state.warning[0])
-		log_say(&n->log, LOG_WARNING, "%s", n->state.warning);
-	return open_server(n);
+		log_say(log, LOG_WARNING, "%s", n->state.warning);
+	r = start_journal(n);
+	return r ? r : open_server(n);
 }
 
 static void stop(struct nvmfd *n)
@@ -170,6 +181,7 @@ static void stop(struct nvmfd *n)
 	if (n->server && !server_close(n->server)) {
 		/* The storage may still write to our memory: leave it all as it is. */
 		pidfile_remove(&n->pidfile);
+		journal_drain(n->journal);
 		_exit(EXIT_SUCCESS);
 	}
 	pidfile_remove(&n->pidfile);
@@ -179,6 +191,7 @@ static int run(struct nvmfd *n)
 {
 	int r = start(n);
 
+	journal_drain(n->journal);
 	if (r) {
 		if (n->report >= 0)
 			daemon_failed(n->report, r, n->error);
@@ -243,8 +256,12 @@ int main(int argc, char **argv)
 		version_print(stdout);
 		return EXIT_SUCCESS;
 	}
-	journal_open(&n.log, n.options.debug);
+	if (journal_open(&n.journal, n.options.debug)) {
+		fprintf(stderr, "nvmfd: out of memory\n");
+		return EXIT_FAILURE;
+	}
 	status = serve(&n);
+	journal_close(n.journal);
 	if (n.signals >= 0)
 		close(n.signals);
 	free(n.devices);
