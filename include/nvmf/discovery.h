@@ -29,6 +29,9 @@ struct nvmf_discovery;			/* one consistent snapshot of the log */
  */
 NVMF_API int nvmf_discovery_read(struct nvmf_ctrl *ctrl, struct nvmf_discovery **log,
 				 struct nvmf_completion *completion);
+/* The same as a started call (nvmf_ctrl_result): *log is set when it has ended well,
+ * NULL before. */
+NVMF_API int nvmf_discovery_start_read(struct nvmf_ctrl *ctrl, struct nvmf_discovery **log);
 NVMF_API void nvmf_discovery_free(struct nvmf_discovery *log);
 
 NVMF_API uint64_t nvmf_discovery_generation(const struct nvmf_discovery *log);

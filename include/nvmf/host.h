@@ -77,7 +77,7 @@ struct nvmf_ctrl_options {
 
 /*
  * A handle that is not connected yet.  The options and what they point to are
- * copied.  NULL: no memory.  nvmf_ctrl_destroy frees it.
+ * copied.  NULL: no memory or no descriptor.  nvmf_ctrl_destroy frees it.
  */
 NVMF_API struct nvmf_ctrl *nvmf_ctrl_create(const struct nvmf_ctrl_options *options);
 
@@ -112,7 +112,7 @@ NVMF_API int nvmf_ctrl_shutdown(struct nvmf_ctrl *ctrl);
 NVMF_API void nvmf_ctrl_destroy(struct nvmf_ctrl *ctrl);
 
 /* Why the last call with this controller, or with its admin queue, failed: one
- * sentence, never NULL; valid until the next call. */
+ * sentence with address and port, never NULL; valid until the next call. */
 NVMF_API const char *nvmf_ctrl_error(const struct nvmf_ctrl *ctrl);
 
 /* What a connected controller told of itself. */
@@ -142,7 +142,10 @@ static inline int nvmf_ctrl_info(struct nvmf_ctrl *ctrl, struct nvmf_ctrl_info *
 
 /* ---- commands ---------------------------------------------------------------------- */
 
-/* What the program says of a command; the library adds identifier and SGL. */
+/*
+ * What the program says of a command; the library adds identifier and SGL.  In a
+ * Fabrics command (opcode 7Fh) nsid's lowest byte is the type.
+ */
 struct nvmf_command {
 	uint8_t opcode;
 	uint8_t fuse;			/* 0, or 1 and 2 for a fused pair */
@@ -163,7 +166,7 @@ typedef void nvmf_done(void *cookie, const struct nvmf_completion *completion);
 /*
  * Queues a command; the next processing call sends it, with all that were
  * queued meanwhile, in one go.  Which way `length` bytes of `data` go is told by
- * the opcode's bits 1:0 (Figure 88).  `done` is called exactly once, from within
+ * the opcode's bits 1:0 (Figure 88), a Fabrics command's by its type's. `done` is called exactly once, from within
  * a processing call (or from the one that ends the queue); it may submit, and
  * nothing else with the same controller.
  * 0; -EAGAIN: the queue is full; -EINVAL: data for an opcode that has none;
@@ -234,11 +237,6 @@ NVMF_API int nvmf_queue_process(struct nvmf_queue *queue);
  * did within timeout_ms (-1: for ever) or none was under way. */
 NVMF_API int nvmf_queue_wait(struct nvmf_queue *queue, int timeout_ms);
 
-/* nvmf_queue_process for the admin queue and all queues that are not detached;
- * waits until something comes on one of them.  -errno once the admin queue has
- * ended. */
-NVMF_API int nvmf_ctrl_wait(struct nvmf_ctrl *ctrl, int timeout_ms);
-
 /*
  * Sets an I/O queue free: from now on it is a handle of its own and another
  * thread may drive it, by nvmf_queue_* calls alone.  nvmf_queue_attach, by the
@@ -246,6 +244,54 @@ NVMF_API int nvmf_ctrl_wait(struct nvmf_ctrl *ctrl, int timeout_ms);
  */
 NVMF_API void nvmf_queue_detach(struct nvmf_queue *queue);
 NVMF_API void nvmf_queue_attach(struct nvmf_queue *queue);
+
+/* ---- a whole controller from the caller's own loop --------------------------------------- */
+
+/*
+ * One descriptor for all: readable when a queue that is not detached has something
+ * to do.  The same from nvmf_ctrl_create to nvmf_ctrl_destroy.
+ *
+ *	for (;;) {
+ *		struct pollfd p = { nvmf_ctrl_fd(ctrl), POLLIN, 0 };
+ *		poll(&p, 1, nvmf_ctrl_due(ctrl));
+ *		nvmf_ctrl_process(ctrl);
+ *	}
+ */
+NVMF_API int nvmf_ctrl_fd(const struct nvmf_ctrl *ctrl);
+
+/* In how many milliseconds nvmf_ctrl_process must be called although the descriptor
+ * says nothing: 0 after commands were submitted or a call was started.  -1: never. */
+NVMF_API int nvmf_ctrl_due(struct nvmf_ctrl *ctrl);
+
+/*
+ * nvmf_queue_process for the admin queue and all queues that are not detached, and
+ * goes on with the started call.  Never waits.  How many commands ended; -errno
+ * once the admin queue has ended.
+ */
+NVMF_API int nvmf_ctrl_process(struct nvmf_ctrl *ctrl);
+
+/* The same; where nothing ended it waits until something comes, and does it again. */
+NVMF_API int nvmf_ctrl_wait(struct nvmf_ctrl *ctrl, int timeout_ms);
+
+/*
+ * The calls that wait, for a caller who must not: each begins, nvmf_ctrl_process
+ * goes on with it, nvmf_ctrl_result tells how it ended.  One at a time: -EBUSY.
+ * They fail at once where the call that waits would fail without having sent
+ * anything.  What they are to fill stays the library's until they have ended.
+ *
+ * nvmf_ctrl_start_connect takes numbers alone for traddr and trsvcid (-EINVAL):
+ * looking a name up may wait, which nvmf_ctrl_connect does.
+ * nvmf_ctrl_start_shutdown ends another started call; nvmf_ctrl_destroy after it
+ * does not wait.  An admin command alone is nvmf_queue_submit with nvmf_ctrl_admin.
+ */
+NVMF_API int nvmf_ctrl_start_connect(struct nvmf_ctrl *ctrl);
+NVMF_API int nvmf_ctrl_start_open_queues(struct nvmf_ctrl *ctrl, unsigned int wanted,
+					 unsigned int entries);
+NVMF_API int nvmf_ctrl_start_shutdown(struct nvmf_ctrl *ctrl);
+
+/* What the call that was started last came to: -EINPROGRESS, then what the call that
+ * waits returns.  `completion` may be NULL: of its last command. */
+NVMF_API int nvmf_ctrl_result(struct nvmf_ctrl *ctrl, struct nvmf_completion *completion);
 
 /* ---- admin commands, waiting ---------------------------------------------------------- */
 
@@ -290,11 +336,20 @@ struct nvmf_ns_info {
 /* Fills *info; -ENXIO: the namespace is not there or not active. */
 NVMF_API int nvmf_ctrl_ns_info_sized(struct nvmf_ctrl *ctrl, uint32_t nsid,
 				     struct nvmf_ns_info *info, size_t size);
+/* The same as a started call. */
+NVMF_API int nvmf_ctrl_start_ns_info_sized(struct nvmf_ctrl *ctrl, uint32_t nsid,
+					   struct nvmf_ns_info *info, size_t size);
 
 static inline int nvmf_ctrl_ns_info(struct nvmf_ctrl *ctrl, uint32_t nsid,
 				    struct nvmf_ns_info *info)
 {
 	return nvmf_ctrl_ns_info_sized(ctrl, nsid, info, sizeof(*info));
+}
+
+static inline int nvmf_ctrl_start_ns_info(struct nvmf_ctrl *ctrl, uint32_t nsid,
+					  struct nvmf_ns_info *info)
+{
+	return nvmf_ctrl_start_ns_info_sized(ctrl, nsid, info, sizeof(*info));
 }
 
 #ifdef __cplusplus

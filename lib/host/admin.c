@@ -9,16 +9,6 @@
 /* One Get Log Page asks for so much at most, as Linux does. */
 #define LOG_PART 4096u
 
-static int execute(struct nvmf_ctrl *ctrl, const struct nvmf_command *command, void *data,
-		   uint32_t length, struct nvmf_completion *completion, const char *what)
-{
-	struct nvmf_completion own, *c = completion ? completion : &own;
-
-	if (nvmf_queue_execute(&ctrl->admin, command, data, length, c))
-		return host_queue_fail_completion(&ctrl->admin, c, false, what);
-	return 0;
-}
-
 int nvmf_ctrl_identify(struct nvmf_ctrl *ctrl, uint8_t cns, uint32_t nsid, uint16_t cntid,
 		       void *data, struct nvmf_completion *completion)
 {
@@ -27,7 +17,7 @@ int nvmf_ctrl_identify(struct nvmf_ctrl *ctrl, uint8_t cns, uint32_t nsid, uint1
 	char what[32];
 
 	snprintf(what, sizeof(what), "Identify (CNS %02xh)", cns);
-	return execute(ctrl, &command, data, NVME_IDENTIFY_SIZE, completion, what);
+	return host_queue_execute(&ctrl->admin, &command, data, NVME_IDENTIFY_SIZE, completion, what);
 }
 
 /* ---- log pages -------------------------------------------------------------------------------------- */
@@ -44,7 +34,7 @@ static int get_log_part(struct nvmf_ctrl *ctrl, const struct nvmf_command *base,
 	command.cdw12 = (uint32_t)offset;
 	command.cdw13 = (uint32_t)(offset >> 32);
 	snprintf(what, sizeof(what), "Get Log Page (%02xh)", base->cdw10 & 0xff);
-	return execute(ctrl, &command, data, length, completion, what);
+	return host_queue_execute(&ctrl->admin, &command, data, length, completion, what);
 }
 
 int nvmf_ctrl_get_log(struct nvmf_ctrl *ctrl, uint8_t lid, uint8_t lsp, bool retain,
@@ -79,7 +69,7 @@ static int feature(struct nvmf_ctrl *ctrl, const struct nvmf_command *command, c
 	int error;
 
 	snprintf(what, sizeof(what), "%s (%02xh)", name, command->cdw10 & 0xff);
-	error = execute(ctrl, command, NULL, 0, c, what);
+	error = host_queue_execute(&ctrl->admin, command, NULL, 0, c, what);
 	if (!error && value)
 		*value = c->dw0;
 	return error;
@@ -111,40 +101,62 @@ static unsigned int format_of(const struct nvme_id_ns *id)
 	return (id->flbas & 0xf) | (id->flbas >> 1 & 0x30);
 }
 
-static int take_ns(struct nvmf_ctrl *ctrl, const struct nvme_id_ns *id, struct nvmf_ns_info *info)
+static int take_ns(struct nvmf_ctrl *ctrl, struct task *t)
 {
-	unsigned int shift = id->lbaf[format_of(id)].lbads;
+	struct nvmf_ns_info info = { .nsid = t->wanted };
+	struct nvme_id_ns id;
+	unsigned int shift;
 
-	if (!le64_get(id->nsze))
-		return host_queue_fail(&ctrl->admin, -ENXIO, "namespace %u is not there", info->nsid);
+	memcpy(&id, t->data, sizeof(id));
+	shift = id.lbaf[format_of(&id)].lbads;
+	if (!le64_get(id.nsze))
+		return host_queue_fail(&ctrl->admin, -ENXIO, "namespace %u is not there", info.nsid);
 	if (shift < 9 || shift > 16)
-		return host_queue_fail(&ctrl->admin, -EPROTO,
-				       "namespace %u: a block of 2^%u bytes", info->nsid, shift);
-	info->block_size = 1u << shift;
-	info->blocks = le64_get(id->nsze);
-	info->is_read_only = id->nsattr & NVME_NSATTR_WRITE_PROTECTED;
+		return host_queue_fail(&ctrl->admin, -EPROTO, "namespace %u: a block of 2^%u bytes",
+				       info.nsid, shift);
+	info.block_size = 1u << shift;
+	info.blocks = le64_get(id.nsze);
+	info.is_read_only = id.nsattr & NVME_NSATTR_WRITE_PROTECTED;
+	host_copy_sized(t->target, t->target_size, &info, sizeof(info));
+	return STEP_ON;
+}
+
+static int ask_ns(struct nvmf_ctrl *ctrl, struct task *t)
+{
+	struct nvmf_command command = { .opcode = NVME_ADMIN_IDENTIFY, .nsid = t->wanted,
+					.cdw10 = NVME_CNS_NAMESPACE };
+
+	return host_task_command(t, &command, NVME_IDENTIFY_SIZE, "Identify (CNS 00h)");
+}
+
+static int end_ns(struct nvmf_ctrl *ctrl, struct task *t, int error)
+{
+	struct nvmf_status status = t->completion.status;
+
+	if (error != -EREMOTEIO || status.type || status.code != NVME_INVALID_NAMESPACE)
+		return error;
+	return host_queue_fail(&ctrl->admin, -ENXIO, "namespace %u is not there", t->wanted);
+}
+
+static const struct step ns_steps[] = { { .begin = ask_ns, .take = take_ns }, { .begin = NULL } };
+static const struct task_kind ns_info = { ns_steps, end_ns };
+
+int nvmf_ctrl_start_ns_info_sized(struct nvmf_ctrl *ctrl, uint32_t nsid, struct nvmf_ns_info *info,
+				  size_t size)
+{
+	struct task *t;
+	int error = host_task_start(ctrl, &ns_info, &t);
+
+	if (error)
+		return error;
+	t->wanted = nsid;
+	t->target = info;
+	t->target_size = size;
 	return 0;
 }
 
 int nvmf_ctrl_ns_info_sized(struct nvmf_ctrl *ctrl, uint32_t nsid, struct nvmf_ns_info *info,
 			    size_t size)
 {
-	struct nvmf_ns_info own = { .nsid = nsid };
-	struct nvmf_completion completion;
-	struct nvme_id_ns id;
-	int error = nvmf_ctrl_identify(ctrl, NVME_CNS_NAMESPACE, nsid, 0, &id, &completion);
-
-	if (error == -EREMOTEIO && completion.status.type == 0 &&
-	    completion.status.code == NVME_INVALID_NAMESPACE)
-		return host_queue_fail(&ctrl->admin, -ENXIO, "namespace %u is not there", nsid);
-	if (!error)
-		error = take_ns(ctrl, &id, &own);
-	if (error)
-		return error;
-	if (size > sizeof(own)) {
-		memset(info, 0, size);
-		size = sizeof(own);
-	}
-	memcpy(info, &own, size);
-	return 0;
+	return host_task_wait(ctrl, nvmf_ctrl_start_ns_info_sized(ctrl, nsid, info, size), NULL);
 }

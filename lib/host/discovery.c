@@ -45,20 +45,23 @@ static void take_record(struct nvmf_discovery_record *r, const struct nvmf_disco
 
 /* ---- reading ------------------------------------------------------------------------------------------------- */
 
-static int read_part(struct nvmf_ctrl *ctrl, uint64_t offset, void *data, uint32_t length,
-		     struct nvmf_completion *completion)
+static int ask(struct task *t, uint64_t offset, uint32_t length)
 {
-	return nvmf_ctrl_get_log(ctrl, NVME_LOG_DISCOVERY, 0, false, 0, offset, data, length,
-				 completion);
+	struct nvmf_command command = {
+		.opcode = NVME_ADMIN_GET_LOG_PAGE,
+		.cdw10 = NVME_LOG_DISCOVERY | (length / 4 - 1) << 16,
+		.cdw12 = (uint32_t)offset, .cdw13 = (uint32_t)(offset >> 32) };
+
+	return host_task_command(t, &command, length, "Get Log Page (70h)");
 }
 
-static int read_header(struct nvmf_ctrl *ctrl, struct nvmf_discovery_header *header,
-		       struct nvmf_completion *completion)
+static int ask_header(struct nvmf_ctrl *ctrl, struct task *t)
 {
-	int error = read_part(ctrl, 0, header, sizeof(*header), completion);
+	return ask(t, 0, sizeof(struct nvmf_discovery_header));
+}
 
-	if (error)
-		return error;
+static int check_header(struct nvmf_ctrl *ctrl, const struct nvmf_discovery_header *header)
+{
 	if (le16_get(header->recfmt))
 		return host_queue_fail(&ctrl->admin, -EPROTO, "a discovery log of format %u",
 				       le16_get(header->recfmt));
@@ -68,64 +71,105 @@ static int read_header(struct nvmf_ctrl *ctrl, struct nvmf_discovery_header *hea
 	return 0;
 }
 
-static int read_records(struct nvmf_ctrl *ctrl, struct nvmf_discovery *log,
-			struct nvmf_completion *completion)
+/* The first look: how many there will be. */
+static int take_header(struct nvmf_ctrl *ctrl, struct task *t)
 {
-	struct nvmf_discovery_entry entries[4];
-	unsigned int done = 0;
-
-	while (done < log->count) {
-		unsigned int part = log->count - done < 4 ? log->count - done : 4;
-		int error = read_part(ctrl, sizeof(struct nvmf_discovery_header) +
-				      (uint64_t)done * sizeof(*entries), entries,
-				      part * (uint32_t)sizeof(*entries), completion);
-
-		if (error)
-			return error;
-		for (unsigned int i = 0; i < part; i++)
-			take_record(&log->records[done + i], &entries[i]);
-		done += part;
-	}
-	return 0;
-}
-
-/* One try.  -EAGAIN: the log has changed meanwhile. */
-static int read_once(struct nvmf_ctrl *ctrl, struct nvmf_discovery **log,
-		     struct nvmf_completion *completion)
-{
-	struct nvmf_discovery_header header;
-	int error = read_header(ctrl, &header, completion);
+	const struct nvmf_discovery_header *header = (const void *)t->data;
+	int error = check_header(ctrl, header);
 
 	if (error)
 		return error;
-	*log = calloc(1, sizeof(**log) +
-		      le64_get(header.numrec) * sizeof(struct nvmf_discovery_record));
-	if (!*log)
+	nvmf_discovery_free(t->log);
+	t->log = calloc(1, sizeof(*t->log) +
+			le64_get(header->numrec) * sizeof(struct nvmf_discovery_record));
+	if (!t->log)
 		return host_queue_fail(&ctrl->admin, -ENOMEM, "out of memory for the discovery log");
-	(*log)->generation = le64_get(header.genctr);
-	(*log)->count = (unsigned int)le64_get(header.numrec);
-	error = read_records(ctrl, *log, completion);
+	t->log->generation = le64_get(header->genctr);
+	t->log->count = (unsigned int)le64_get(header->numrec);
+	t->index = 0;
+	return STEP_ON;
+}
+
+#define ENTRY_SIZE ((uint32_t)sizeof(struct nvmf_discovery_entry))
+#define PART (NVME_IDENTIFY_SIZE / ENTRY_SIZE)	/* entries that t->data has room for */
+
+static unsigned int part_of(const struct task *t)
+{
+	unsigned int left = t->log->count - t->index;
+
+	return left < PART ? left : PART;
+}
+
+static int ask_part(struct nvmf_ctrl *ctrl, struct task *t)
+{
+	if (!part_of(t))
+		return STEP_SKIP;
+	return ask(t, sizeof(struct nvmf_discovery_header) + (uint64_t)t->index * ENTRY_SIZE,
+		   part_of(t) * ENTRY_SIZE);
+}
+
+static int take_part(struct nvmf_ctrl *ctrl, struct task *t)
+{
+	const struct nvmf_discovery_entry *entries = (const void *)t->data;
+	unsigned int part = part_of(t);
+
+	for (unsigned int i = 0; i < part; i++)
+		take_record(&t->log->records[t->index + i], &entries[i]);
+	t->index += part;
+	return STEP_AGAIN;
+}
+
+/* The last look: has it changed meanwhile? */
+static int compare_header(struct nvmf_ctrl *ctrl, struct task *t)
+{
+	const struct nvmf_discovery_header *header = (const void *)t->data;
+	int error = check_header(ctrl, header);
+
+	if (error)
+		return error;
+	if (le64_get(header->genctr) == t->log->generation &&
+	    le64_get(header->numrec) == t->log->count)
+		return STEP_ON;
+	if (++t->tries < TRIES)
+		return STEP_RESTART;
+	return host_queue_fail(&ctrl->admin, -EAGAIN, "the discovery log keeps changing");
+}
+
+static int hand_over(struct nvmf_ctrl *ctrl, struct task *t, int error)
+{
+	struct nvmf_discovery **log = t->target;
+
+	if (error)
+		nvmf_discovery_free(t->log);
+	else
+		*log = t->log;
+	return error;
+}
+
+static const struct step steps[] = {
+	{ .begin = ask_header, .take = take_header },
+	{ .begin = ask_part, .take = take_part },
+	{ .begin = ask_header, .take = compare_header },
+	{ .begin = NULL },
+};
+
+static const struct task_kind kind = { steps, hand_over };
+
+int nvmf_discovery_start_read(struct nvmf_ctrl *ctrl, struct nvmf_discovery **log)
+{
+	struct task *t;
+	int error = host_task_start(ctrl, &kind, &t);
+
+	*log = NULL;
 	if (!error)
-		error = read_header(ctrl, &header, completion);
-	if (!error && (le64_get(header.genctr) != (*log)->generation ||
-		       le64_get(header.numrec) != (*log)->count))
-		error = host_queue_fail(&ctrl->admin, -EAGAIN, "the discovery log keeps changing");
-	if (error) {
-		free(*log);
-		*log = NULL;
-	}
+		t->target = log;
 	return error;
 }
 
 int nvmf_discovery_read(struct nvmf_ctrl *ctrl, struct nvmf_discovery **log,
 			struct nvmf_completion *completion)
 {
-	int error = -EAGAIN;
-
-	*log = NULL;
-	for (unsigned int i = 0; i < TRIES && error == -EAGAIN; i++)
-		error = read_once(ctrl, log, completion);
-	return error;
+	return host_task_wait(ctrl, nvmf_discovery_start_read(ctrl, log), completion);
 }
 
 void nvmf_discovery_free(struct nvmf_discovery *log)

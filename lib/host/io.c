@@ -4,7 +4,6 @@
 
 #include <errno.h>
 
-
 static struct nvmf_command transfer_command(uint8_t opcode, uint32_t nsid, uint64_t lba,
 					    uint32_t blocks)
 {
@@ -51,23 +50,13 @@ int nvmf_queue_submit_flush(struct nvmf_queue *q, uint32_t nsid, nvmf_done *done
 
 /* ---- the same, waiting ------------------------------------------------------------------------------- */
 
-static int execute(struct nvmf_queue *q, const struct nvmf_command *command, void *data,
-		   uint32_t length, struct nvmf_completion *completion, const char *what)
-{
-	struct nvmf_completion own, *c = completion ? completion : &own;
-
-	if (nvmf_queue_execute(q, command, data, length, c))
-		return host_queue_fail_completion(q, c, false, what);
-	return 0;
-}
-
 int nvmf_queue_read(struct nvmf_queue *q, uint32_t nsid, uint64_t lba, uint32_t blocks,
 		    void *data, uint32_t length, struct nvmf_completion *completion)
 {
 	struct nvmf_command command = transfer_command(NVME_IO_READ, nsid, lba, blocks);
 	int error = check_blocks(q, blocks, length);
 
-	return error ? error : execute(q, &command, data, length, completion, "Read");
+	return error ? error : host_queue_execute(q, &command, data, length, completion, "Read");
 }
 
 int nvmf_queue_write(struct nvmf_queue *q, uint32_t nsid, uint64_t lba, uint32_t blocks,
@@ -76,7 +65,7 @@ int nvmf_queue_write(struct nvmf_queue *q, uint32_t nsid, uint64_t lba, uint32_t
 	struct nvmf_command command = transfer_command(NVME_IO_WRITE, nsid, lba, blocks);
 	int error = check_blocks(q, blocks, length);
 
-	return error ? error : execute(q, &command, (void *)(uintptr_t)data, length, completion,
+	return error ? error : host_queue_execute(q, &command, (void *)(uintptr_t)data, length, completion,
 				       "Write");
 }
 
@@ -84,5 +73,5 @@ int nvmf_queue_flush(struct nvmf_queue *q, uint32_t nsid, struct nvmf_completion
 {
 	struct nvmf_command command = { .opcode = NVME_IO_FLUSH, .nsid = nsid };
 
-	return execute(q, &command, NULL, 0, completion, "Flush");
+	return host_queue_execute(q, &command, NULL, 0, completion, "Flush");
 }

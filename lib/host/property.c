@@ -1,24 +1,45 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Controller properties (section 3.1.3), and what is done by them: enable and
- * shutdown. */
+/* Controller properties (section 3.1.3), for who waits and for the steps of a task. */
 #include "host/internal.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* Between two looks at CSTS. */
-#define POLL_MS 20
-#define SHUTDOWN_MS 10000
-
-/* ---- get and set --------------------------------------------------------------------------- */
-
-static int run(struct nvmf_ctrl *ctrl, const struct nvmf_property_cmd *cmd, const char *what,
-	       struct nvmf_completion *completion)
+static struct nvme_sqe get_of(uint32_t offset, unsigned int bytes)
 {
+	struct nvmf_property_cmd cmd = {
+		.opcode = NVME_OPCODE_FABRICS, .fctype = NVMF_PROPERTY_GET,
+		.attrib = bytes == 8, .offset = le32_of(offset) };
 	struct nvme_sqe sqe;
 
-	memcpy(&sqe, cmd, sizeof(sqe));
-	if (host_queue_execute_sqe(&ctrl->admin, &sqe, NULL, 0, false, completion))
+	memcpy(&sqe, &cmd, sizeof(sqe));
+	return sqe;
+}
+
+static struct nvme_sqe set_of(uint32_t offset, unsigned int bytes, uint64_t value)
+{
+	struct nvmf_property_cmd cmd = {
+		.opcode = NVME_OPCODE_FABRICS, .fctype = NVMF_PROPERTY_SET,
+		.attrib = bytes == 8, .offset = le32_of(offset), .value = le64_of(value) };
+	struct nvme_sqe sqe;
+
+	memcpy(&sqe, &cmd, sizeof(sqe));
+	return sqe;
+}
+
+uint64_t host_property(const struct nvmf_completion *c)
+{
+	return c->dw0 | (uint64_t)c->dw1 << 32;
+}
+
+/* ---- waiting -------------------------------------------------------------------------------- */
+
+static int run(struct nvmf_ctrl *ctrl, const struct nvme_sqe *sqe, const char *what,
+	       struct nvmf_completion *completion)
+{
+	if (!host_queue_is_open(&ctrl->admin))
+		return host_queue_fail_closed(&ctrl->admin);
+	if (host_queue_execute_sqe(&ctrl->admin, sqe, NULL, 0, false, completion))
 		return host_queue_fail_completion(&ctrl->admin, completion, true, what);
 	return 0;
 }
@@ -33,124 +54,61 @@ static int check_width(struct nvmf_ctrl *ctrl, unsigned int bytes)
 int nvmf_ctrl_get_property(struct nvmf_ctrl *ctrl, uint32_t offset, unsigned int bytes,
 			   uint64_t *value)
 {
-	struct nvmf_property_cmd cmd = {
-		.opcode = NVME_OPCODE_FABRICS, .fctype = NVMF_PROPERTY_GET,
-		.attrib = bytes == 8, .offset = le32_of(offset) };
+	struct nvme_sqe sqe = get_of(offset, bytes);
 	struct nvmf_completion completion;
 	int error = check_width(ctrl, bytes);
 
 	if (!error)
-		error = run(ctrl, &cmd, "Property Get", &completion);
+		error = run(ctrl, &sqe, "Property Get", &completion);
 	if (!error)
-		*value = completion.dw0 |
-			 (bytes == 8 ? (uint64_t)completion.dw1 << 32 : 0);
+		*value = bytes == 8 ? host_property(&completion) : completion.dw0;
 	return error;
 }
 
 int nvmf_ctrl_set_property(struct nvmf_ctrl *ctrl, uint32_t offset, unsigned int bytes,
 			   uint64_t value)
 {
-	struct nvmf_property_cmd cmd = {
-		.opcode = NVME_OPCODE_FABRICS, .fctype = NVMF_PROPERTY_SET,
-		.attrib = bytes == 8, .offset = le32_of(offset), .value = le64_of(value) };
+	struct nvme_sqe sqe = set_of(offset, bytes, value);
 	struct nvmf_completion completion;
 	int error = check_width(ctrl, bytes);
 
-	return error ? error : run(ctrl, &cmd, "Property Set", &completion);
+	return error ? error : run(ctrl, &sqe, "Property Set", &completion);
 }
 
-/* ---- waiting for CSTS ------------------------------------------------------------------------ */
+/* ---- in steps ----------------------------------------------------------------------------------- */
 
-/* Lets the queues run for so long. */
-static int pause_for(struct nvmf_ctrl *ctrl, unsigned int ms)
+int host_ask_property(struct nvmf_ctrl *ctrl, struct task *t, uint32_t offset, unsigned int bytes)
 {
-	uint64_t end = host_now_ms() + ms, now;
+	struct nvme_sqe sqe = get_of(offset, bytes);
 
-	while ((now = host_now_ms()) < end) {
-		int n = nvmf_ctrl_wait(ctrl, (int)(end - now));
-
-		if (n < 0)
-			return n;
-	}
-	return 0;
+	return host_task_send(t, &ctrl->admin, &sqe, 0, "Property Get");
 }
 
-static int await_csts(struct nvmf_ctrl *ctrl, uint32_t mask, uint32_t want,
-		      unsigned int timeout_ms, const char *what)
+int host_put_cc(struct nvmf_ctrl *ctrl, struct task *t, uint32_t cc)
 {
-	uint64_t end = host_now_ms() + timeout_ms, csts;
-	int error;
+	struct nvme_sqe sqe = set_of(NVME_PROP_CC, 4, cc);
 
-	for (;;) {
-		error = nvmf_ctrl_get_property(ctrl, NVME_PROP_CSTS, 4, &csts);
-		if (error)
-			return error;
-		if (csts & NVME_CSTS_CFS)
-			return host_queue_fail(&ctrl->admin, -EIO,
-					       "the controller reports a fatal error");
-		if ((csts & mask) == want)
-			return 0;
-		if (host_now_ms() >= end)
-			return host_queue_fail(&ctrl->admin, -ETIMEDOUT, "the controller did not %s within %u ms",
-					       what, timeout_ms);
-		error = pause_for(ctrl, POLL_MS);
-		if (error)
-			return error;
-	}
+	return host_task_send(t, &ctrl->admin, &sqe, 0, "Property Set");
 }
 
-/* ---- enable, shut down ------------------------------------------------------------------------ */
-
-#define CAP_CSS_NVM (UINT64_C(1) << 37)
-#define CAP_CSS_SETS (UINT64_C(1) << 43)
-#define CAP_CSS_ADMIN (UINT64_C(1) << 44)
-
-/* The command sets to choose (CC.CSS, Figure 46). */
-static uint32_t command_sets(uint64_t cap)
+int host_ask_csts(struct nvmf_ctrl *ctrl, struct task *t)
 {
-	if (cap & CAP_CSS_SETS)
-		return 6;
-	return cap & CAP_CSS_ADMIN && !(cap & CAP_CSS_NVM) ? 7 : 0;
+	return host_ask_property(ctrl, t, NVME_PROP_CSTS, 4);
 }
 
-static unsigned int ready_timeout_ms(uint64_t cap)
+int host_take_csts(struct nvmf_ctrl *ctrl, struct task *t, const struct csts_goal *goal)
 {
-	unsigned int units = cap >> 24 & 0xff;
+	uint32_t csts = t->completion.dw0;
+	uint64_t now = host_now_ms();
 
-	return (units ? units : 1) * 500;
-}
-
-int host_ctrl_enable(struct nvmf_ctrl *ctrl)
-{
-	uint64_t cap, vs, cc;
-	int error = nvmf_ctrl_get_property(ctrl, NVME_PROP_CAP, 8, &cap);
-
-	if (!error)
-		error = nvmf_ctrl_get_property(ctrl, NVME_PROP_VS, 4, &vs);
-	if (error)
-		return error;
-	ctrl->info.cap = cap;
-	ctrl->info.version = (uint32_t)vs;
-	ctrl->info.max_entries = (uint32_t)(cap & 0xffff) + 1;
-	cc = NVME_CC_EN | command_sets(cap) << 4 | 6u << 16 | 4u << 20;
-	error = nvmf_ctrl_set_property(ctrl, NVME_PROP_CC, 4, cc);
-	if (error)
-		return error;
-	return await_csts(ctrl, NVME_CSTS_RDY, NVME_CSTS_RDY, ready_timeout_ms(cap),
-			  "become ready");
-}
-
-int host_ctrl_shut_down(struct nvmf_ctrl *ctrl)
-{
-	uint64_t cc;
-	int error = nvmf_ctrl_get_property(ctrl, NVME_PROP_CC, 4, &cc);
-
-	if (error)
-		return error;
-	cc = (cc & ~UINT64_C(0xc000)) | 1u << 14;
-	error = nvmf_ctrl_set_property(ctrl, NVME_PROP_CC, 4, cc);
-	if (error)
-		return error;
-	return await_csts(ctrl, NVME_CSTS_SHST_MASK, NVME_CSTS_SHST_COMPLETE, SHUTDOWN_MS,
-			  "shut down");
+	if (!t->until)
+		t->until = now + goal->timeout_ms;
+	if (csts & NVME_CSTS_CFS)
+		return host_queue_fail(&ctrl->admin, -EIO, "the controller reports a fatal error");
+	if ((csts & goal->mask) == goal->value)
+		return STEP_ON;
+	if (now < t->until)
+		return STEP_LATER;
+	return host_queue_fail(&ctrl->admin, -ETIMEDOUT, "the controller did not %s within %u ms",
+			       goal->what, goal->timeout_ms);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Calls of the system that one processing call receives with at most. */
 #define RECEIVE_BUDGET 8
@@ -89,13 +90,15 @@ int host_queue_init(struct nvmf_queue *q, struct nvmf_ctrl *ctrl, uint16_t qid,
 	q->slots = calloc(q->depth, sizeof(*q->slots));
 	q->buffer.bytes = malloc(RECEIVE_BUFFER_SIZE);
 	q->buffer.size = RECEIVE_BUFFER_SIZE;
+	host_queue_note_end(q, -ENOTCONN);
+	host_queue_fail_closed(q);
 	if (!q->slots || !q->buffer.bytes)
 		return host_queue_fail(q, -ENOMEM, "out of memory for a queue");
 	fill_free_list(q);
 	return 0;
 }
 
-int host_queue_start(struct nvmf_queue *q, int fd)
+int host_queue_start(struct nvmf_queue *q)
 {
 	struct tcp_memory memory = { take_memory, give_memory, q };
 
@@ -103,23 +106,32 @@ int host_queue_start(struct nvmf_queue *q, int fd)
 		.allow_header_digest = q->ctrl->options.header_digest,
 		.allow_data_digest = q->ctrl->options.data_digest,
 		.maxh2cdata = UINT32_MAX };	/* of C2HData: any length */
-	net_stream_socket(&q->qpair.net, fd);
+	net_stream_socket(&q->qpair.net, q->qpair.net.fd);
 	net_stream_patience(&q->qpair.net, PATIENCE_MS);
 	q->qpair.queue.host = &host_ops;
 	q->qpair.wants_write = q->qpair.has_shut = false;
-	q->error = 0;
-	q->is_open = true;
 	return tcp_host_init(&q->qpair.tcp, &q->qpair.queue, &q->config, &memory, NULL);
 }
 
 void host_queue_end(struct nvmf_queue *q, int error)
 {
-	if (!q->is_open)
+	bool is_dialing = q->stage == STAGE_DIALING;
+
+	if (q->stage == STAGE_CLOSED)
 		return;
-	q->is_open = false;
+	host_queue_note_end(q, error);
+	q->stage = STAGE_CLOSED;
 	q->error = error;
-	qpair_close(&q->qpair);
-	tcp_free(&q->qpair.tcp);
+	q->watched = 0;			/* closing does that */
+	if (is_dialing) {
+		if (q->qpair.net.fd >= 0)
+			close(q->qpair.net.fd);
+		q->qpair.net.fd = -1;
+	} else {
+		qpair_close(&q->qpair);
+		tcp_free(&q->qpair.tcp);
+	}
+	host_queue_free_joining(q);
 }
 
 void host_queue_free(struct nvmf_queue *q)
@@ -167,31 +179,49 @@ static void fill_slot(struct nvmf_queue *q, struct slot *slot, const struct nvme
 						 UINT64_MAX;
 }
 
+static int fail_full(struct nvmf_queue *q)
+{
+	return host_queue_fail(q, -EAGAIN, "the queue is full: %u commands are under way",
+			       q->busy_count);
+}
+
 int host_queue_submit_sqe(struct nvmf_queue *q, const struct nvme_sqe *sqe, void *data,
 			  uint32_t length, bool to_controller, nvmf_done *done, void *cookie)
 {
 	struct slot *slot;
 	int error;
 
-	if (!q->is_open)
-		return q->error;
+	if (q->stage < STAGE_JOINING)
+		return host_queue_fail_closed(q);
 	slot = take_slot(q);
 	if (!slot)
-		return -EAGAIN;
+		return fail_full(q);
 	fill_slot(q, slot, sqe, data, length);
 	slot->done = done;
 	slot->cookie = cookie;
 	error = tcp_host_submit(&q->qpair.tcp, &slot->capsule, to_controller);
-	if (error)
-		give_slot(q, slot);
-	return error == -EBUSY ? -EAGAIN : error;
+	if (!error)
+		return 0;
+	give_slot(q, slot);
+	return error == -EBUSY ? fail_full(q) : host_queue_fail_ended(q);
 }
 
-static bool is_data_allowed(uint8_t opcode, uint32_t length)
+/* Bits 1:0 of the opcode, or of a Fabrics command's type (Figure 88). */
+static unsigned int direction_of(const struct nvmf_command *command)
 {
-	unsigned int direction = opcode & 3;
+	return (command->opcode == NVME_OPCODE_FABRICS ? command->nsid : command->opcode) & 3;
+}
+
+static bool is_data_allowed(const struct nvmf_command *command, uint32_t length)
+{
+	unsigned int direction = direction_of(command);
 
 	return direction != NVME_DATA_BOTH && (direction != NVME_DATA_NONE || !length);
+}
+
+bool host_is_to_controller(const struct nvmf_command *command)
+{
+	return direction_of(command) == NVME_DATA_TO_CONTROLLER;
 }
 
 int host_queue_build_sqe(struct nvmf_queue *q, const struct nvmf_command *command,
@@ -205,7 +235,7 @@ int host_queue_build_sqe(struct nvmf_queue *q, const struct nvmf_command *comman
 		.cdw12 = le32_of(command->cdw12), .cdw13 = le32_of(command->cdw13),
 		.cdw14 = le32_of(command->cdw14), .cdw15 = le32_of(command->cdw15),
 	};
-	if (is_data_allowed(command->opcode, length))
+	if (is_data_allowed(command, length))
 		return 0;
 	return host_queue_fail(q, -EINVAL, "opcode %02xh takes no data this way", command->opcode);
 }
@@ -216,23 +246,28 @@ int nvmf_queue_submit(struct nvmf_queue *q, const struct nvmf_command *command, 
 	struct nvme_sqe sqe;
 	int error = host_queue_build_sqe(q, command, length, &sqe);
 
+	if (!error && !host_queue_is_open(q))
+		error = host_queue_fail_closed(q);
 	if (error)
 		return error;
-	return host_queue_submit_sqe(q, &sqe, data, length,
-				     (command->opcode & 3) == NVME_DATA_TO_CONTROLLER,
-				     done, cookie);
+	return host_queue_submit_sqe(q, &sqe, data, length, host_is_to_controller(command), done,
+				     cookie);
 }
 
 /* ---- processing --------------------------------------------------------------------------- */
 
-static int end_with_reason(struct nvmf_queue *q)
+int host_queue_fail_ended(struct nvmf_queue *q)
 {
 	const char *reason = q->qpair.tcp.reason;
 
-	host_queue_fail(q, 0, "queue %u: %s", q->qid,
-			reason ? reason : "the controller closed the connection");
-	host_queue_end(q, -EPIPE);
-	return -EPIPE;
+	return host_queue_fail(q, -EPIPE, "%s",
+			       reason ? reason : "the controller closed the connection");
+}
+
+static int end_with(struct nvmf_queue *q, int error)
+{
+	host_queue_end(q, error);
+	return error;
 }
 
 /* The oldest command stands first, and all have the same time to live. */
@@ -247,14 +282,20 @@ static int check_deadlines(struct nvmf_queue *q)
 {
 	if (q->command_timeout_ms == 0 || next_deadline(q) > host_now_ms())
 		return 0;
-	host_queue_fail(q, 0, "queue %u: no answer within %u ms", q->qid,
-			q->command_timeout_ms);
-	host_queue_end(q, -ETIMEDOUT);
-	return -ETIMEDOUT;
+	return host_queue_fail(q, -ETIMEDOUT, "no answer within %u ms", q->command_timeout_ms);
 }
 
-/* Sends and takes what there is; or waits a moment until there is something. */
-static bool transfer(struct nvmf_queue *q, bool may_wait)
+/* After our TermReq the controller has to close; for so long it may take. */
+static bool may_linger(struct nvmf_queue *q)
+{
+	if (q->qpair.tcp.state != TCP_STATE_TERMINATING)
+		return q->qpair.tcp.state != TCP_STATE_DEAD;
+	if (!q->lingers_until)
+		q->lingers_until = host_now_ms() + LINGER_MS;
+	return host_now_ms() < q->lingers_until;
+}
+
+bool host_queue_transfer(struct nvmf_queue *q, bool may_wait)
 {
 	if (qpair_send(&q->qpair) == QPAIR_ENDED)
 		return false;
@@ -263,7 +304,17 @@ static bool transfer(struct nvmf_queue *q, bool may_wait)
 		return false;
 	if (qpair_send(&q->qpair) == QPAIR_ENDED)
 		return false;
-	return q->qpair.tcp.state < TCP_STATE_TERMINATING;
+	return may_linger(q);
+}
+
+/* An open queue's processing: 0, or -errno with a sentence. */
+static int run(struct nvmf_queue *q, bool may_wait)
+{
+	if (!q->qid)
+		host_keep_alive_check(q->ctrl, host_now_ms());
+	if (!host_queue_transfer(q, may_wait))
+		return end_with(q, host_queue_fail_ended(q));
+	return check_deadlines(q) ? end_with(q, -ETIMEDOUT) : 0;
 }
 
 int host_queue_process(struct nvmf_queue *q, bool may_wait)
@@ -271,13 +322,11 @@ int host_queue_process(struct nvmf_queue *q, bool may_wait)
 	unsigned int before = q->ended;
 	int error;
 
-	if (!q->is_open)
-		return q->error;
-	if (!q->qid)
-		host_keep_alive_check(q->ctrl, host_now_ms());
-	if (!transfer(q, may_wait))
-		return end_with_reason(q);
-	error = check_deadlines(q);
+	if (q->stage == STAGE_CLOSED)
+		return host_queue_fail_closed(q);
+	error = host_queue_is_open(q) ? run(q, may_wait) : host_queue_join(q);
+	if (!error && !q->is_detached && host_queue_watch(q))
+		error = end_with(q, -ENOMEM);
 	return error ? error : (int)(q->ended - before);
 }
 
@@ -286,36 +335,55 @@ int nvmf_queue_process(struct nvmf_queue *q)
 	return host_queue_process(q, false);
 }
 
-static uint64_t next_event(const struct nvmf_queue *q)
+uint64_t host_queue_next(const struct nvmf_queue *q)
 {
-	uint64_t deadline = next_deadline(q);
+	uint64_t due;
 
-	if (!q->qid && q->ctrl->keep_alive_due < deadline)
-		return q->ctrl->keep_alive_due;
-	return deadline;
+	if (q->stage == STAGE_CLOSED)
+		return UINT64_MAX;
+	due = host_queue_is_open(q) ? next_deadline(q) : host_queue_join_due(q);
+	if (q->lingers_until && q->lingers_until < due)
+		due = q->lingers_until;
+	if (host_queue_is_open(q) && !q->qid && q->ctrl->keep_alive_due < due)
+		due = q->ctrl->keep_alive_due;
+	return due;
+}
+
+int host_ms_until(uint64_t then)
+{
+	uint64_t now;
+
+	if (then == UINT64_MAX)
+		return -1;
+	now = host_now_ms();
+	if (then <= now)
+		return 0;
+	return then - now < INT32_MAX ? (int)(then - now) : INT32_MAX;
 }
 
 int nvmf_queue_due(const struct nvmf_queue *q)
 {
-	uint64_t now = host_now_ms(), due = next_event(q);
-
-	if (!q->is_open || due == UINT64_MAX)
-		return -1;
-	if (due <= now)
-		return 0;
-	return due - now < INT32_MAX ? (int)(due - now) : INT32_MAX;
+	return host_ms_until(host_queue_next(q));
 }
 
 /* ---- what a queue tells --------------------------------------------------------------------- */
 
 int nvmf_queue_fd(const struct nvmf_queue *q)
 {
-	return q->is_open ? q->qpair.net.fd : -1;
+	return q->stage == STAGE_CLOSED ? -1 : q->qpair.net.fd;
 }
 
 short nvmf_queue_events(const struct nvmf_queue *q)
 {
+	if (q->stage == STAGE_DIALING)
+		return POLLOUT;
 	return (short)(POLLIN | (tcp_has_output(&q->qpair.tcp) ? POLLOUT : 0));
+}
+
+bool host_queue_has_unsent(const struct nvmf_queue *q)
+{
+	return q->stage >= STAGE_GREETING && !q->qpair.wants_write &&
+	       tcp_has_output(&q->qpair.tcp);
 }
 
 unsigned int nvmf_queue_depth(const struct nvmf_queue *q)

@@ -1,37 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* For callers that wait: one queue, or all of a controller's. */
+/* For callers that wait: for a queue, for a command. */
 #include "host/internal.h"
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
+#include <string.h>
 
-/* The shorter of two times; -1: for ever. */
-static int sooner(int a, int b)
+int host_sooner(int a, int b)
 {
 	if (a < 0 || b < 0)
 		return a < 0 ? b : a;
 	return a < b ? a : b;
 }
 
-static int poll_for(struct pollfd *fds, unsigned int count, int timeout_ms)
-{
-	int n = poll(fds, count, timeout_ms);
-
-	return n < 0 && errno != EINTR ? -errno : n;
-}
-
 /* ---- one queue ---------------------------------------------------------------------------- */
-
-/* Milliseconds until `end`, of host_now_ms; UINT64_MAX: for ever. */
-static int left_until(uint64_t end)
-{
-	uint64_t now;
-
-	if (end == UINT64_MAX)
-		return -1;
-	now = host_now_ms();
-	return end > now ? (int)(end - now) : 0;
-}
 
 static uint64_t end_of(int timeout_ms)
 {
@@ -42,7 +25,10 @@ static int poll_queue(struct nvmf_queue *q, int timeout_ms)
 {
 	struct pollfd p = { nvmf_queue_fd(q), nvmf_queue_events(q), 0 };
 
-	return poll_for(&p, 1, sooner(timeout_ms, nvmf_queue_due(q)));
+	int n = poll(&p, 1, host_sooner(timeout_ms, nvmf_queue_due(q)));
+
+	return n < 0 && errno != EINTR ?
+	       host_queue_fail(q, -errno, "poll: %s", strerror(errno)) : n;
 }
 
 int nvmf_queue_wait(struct nvmf_queue *q, int timeout_ms)
@@ -50,87 +36,26 @@ int nvmf_queue_wait(struct nvmf_queue *q, int timeout_ms)
 	uint64_t end = end_of(timeout_ms);
 
 	for (;;) {
-		int due = sooner(left_until(end), nvmf_queue_due(q)), n;
+		int due = host_sooner(host_ms_until(end), nvmf_queue_due(q)), n;
 		bool is_patient = q->busy_count && (due < 0 || due > PATIENCE_MS);
 
 		n = host_queue_process(q, is_patient);
-		if (n || !q->busy_count || !left_until(end))
+		if (n || !q->busy_count || !host_ms_until(end))
 			return n;
 		/* With time left and all sent, the receive was the wait. */
 		if (is_patient && !tcp_has_output(&q->qpair.tcp))
 			continue;
-		n = poll_queue(q, left_until(end));
+		n = poll_queue(q, host_ms_until(end));
 		if (n < 0)
 			return n;
 	}
-}
-
-/* ---- a controller --------------------------------------------------------------------------- */
-
-#define POLLED_MAX 256
-/* How long to sleep where there are more queues than that. */
-#define LOOK_MS 10
-
-/* Nothing else of a detached queue may be looked at: it is another thread's. */
-static bool is_ours(const struct nvmf_queue *q)
-{
-	return !q->is_detached && q->is_open;
-}
-
-/* Processes every queue of ours; the sum of ended commands. */
-static int process_all(struct nvmf_ctrl *ctrl)
-{
-	int sum = nvmf_queue_process(&ctrl->admin);
-
-	if (sum < 0)
-		return sum;
-	for (unsigned int i = 0; i < ctrl->queue_count; i++) {
-		int n = is_ours(ctrl->queues[i]) ? nvmf_queue_process(ctrl->queues[i]) : 0;
-
-		/* An I/O queue's end is told to who uses it, and is news here. */
-		sum += n < 0 ? 1 : n;
-	}
-	return sum;
-}
-
-static void add(struct pollfd *fds, unsigned int *count, const struct nvmf_queue *q, int *due)
-{
-	if (*count == POLLED_MAX)
-		return;
-	fds[(*count)++] = (struct pollfd){ nvmf_queue_fd(q), nvmf_queue_events(q), 0 };
-	*due = sooner(*due, nvmf_queue_due(q));
-}
-
-static int poll_all(struct nvmf_ctrl *ctrl, int timeout_ms)
-{
-	struct pollfd fds[POLLED_MAX];
-	unsigned int count = 0;
-	int due = timeout_ms;
-
-	add(fds, &count, &ctrl->admin, &due);
-	for (unsigned int i = 0; i < ctrl->queue_count; i++)
-		if (is_ours(ctrl->queues[i]))
-			add(fds, &count, ctrl->queues[i], &due);
-	if (ctrl->queue_count >= POLLED_MAX)
-		due = sooner(due, LOOK_MS);
-	return poll_for(fds, count, due);
-}
-
-int nvmf_ctrl_wait(struct nvmf_ctrl *ctrl, int timeout_ms)
-{
-	int n = process_all(ctrl);
-
-	if (n || !timeout_ms)
-		return n;
-	n = poll_all(ctrl, timeout_ms);
-	return n < 0 ? n : process_all(ctrl);
 }
 
 /* ---- one command ----------------------------------------------------------------------------- */
 
 int host_queue_drive(struct nvmf_queue *q, int timeout_ms)
 {
-	if (q->is_detached || !q->ctrl->admin.is_open)
+	if (q->is_detached || !host_queue_is_open(&q->ctrl->admin))
 		return nvmf_queue_wait(q, timeout_ms);
 	return nvmf_ctrl_wait(q->ctrl, timeout_ms);
 }
@@ -162,7 +87,7 @@ int host_queue_execute_sqe(struct nvmf_queue *q, const struct nvme_sqe *sqe, voi
 	while (!error && !wait.is_over)
 		/* The admin queue's end must not leave this command behind. */
 		if (host_queue_drive(q, -1) < 0 && !wait.is_over)
-			host_queue_end(q, -EPIPE);
+			host_queue_end(q, host_queue_fail(q, -EPIPE, "the admin queue has ended"));
 	if (completion)
 		*completion = wait.completion;
 	if (wait.completion.error)
@@ -170,22 +95,28 @@ int host_queue_execute_sqe(struct nvmf_queue *q, const struct nvme_sqe *sqe, voi
 	return nvmf_status_is_success(wait.completion.status) ? 0 : -EREMOTEIO;
 }
 
-static bool is_to_controller(uint8_t opcode)
+int host_queue_execute(struct nvmf_queue *q, const struct nvmf_command *command, void *data,
+		       uint32_t length, struct nvmf_completion *completion, const char *what)
 {
-	return (opcode & 3) == NVME_DATA_TO_CONTROLLER;
+	struct nvmf_completion own, *c = completion ? completion : &own;
+	struct nvme_sqe sqe;
+	int error = host_queue_build_sqe(q, command, length, &sqe);
+
+	if (!error && !host_queue_is_open(q))
+		error = host_queue_fail_closed(q);
+	*c = (struct nvmf_completion){ .error = error };
+	if (error)
+		return error;
+	if (!host_queue_execute_sqe(q, &sqe, data, length, host_is_to_controller(command), c))
+		return 0;
+	return host_queue_fail_completion(q, c, command->opcode == NVME_OPCODE_FABRICS, what);
 }
 
 int nvmf_queue_execute(struct nvmf_queue *q, const struct nvmf_command *command, void *data,
 		       uint32_t length, struct nvmf_completion *completion)
 {
-	struct nvme_sqe sqe;
-	int error = host_queue_build_sqe(q, command, length, &sqe);
+	char what[24];
 
-	if (error) {
-		if (completion)
-			*completion = (struct nvmf_completion){ .error = error };
-		return error;
-	}
-	return host_queue_execute_sqe(q, &sqe, data, length, is_to_controller(command->opcode),
-				      completion);
+	snprintf(what, sizeof(what), "command %02xh", command->opcode);
+	return host_queue_execute(q, command, data, length, completion, what);
 }

@@ -10,7 +10,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 int net_address_parse(struct net_address *a, const char *text, uint16_t port)
@@ -114,62 +113,59 @@ int net_listen(const struct net_address *a, int backlog)
 	return fd;
 }
 
-static int64_t clock_ms(void)
-{
-	struct timespec t;
+/* ---- connecting ---------------------------------------------------------------------- */
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+static int explain(int failed, const char *host, const char *service, bool may_wait,
+		   char *error, size_t error_size)
+{
+	const char *why = gai_strerror(failed);
+
+	if (failed == EAI_NONAME && !may_wait)
+		why = "not a numeric address and port, and looking a name up would wait";
+	snprintf(error, error_size, "cannot find %s port %s: %s", host, service, why);
+	return failed == EAI_MEMORY ? -ENOMEM : -EINVAL;
 }
 
-/* Waits for a connect under way; the descriptor stays the caller's. */
-static int await_connect(int fd, int64_t deadline)
+int net_resolve(const char *host, const char *service, bool may_wait,
+		struct net_address *found, unsigned int room, char *error, size_t error_size)
 {
-	struct pollfd p = { .fd = fd, .events = POLLOUT };
-	socklen_t length = sizeof(int);
-	int error = 0, n;
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *first;
+	unsigned int count = 0;
+	int failed;
 
-	do {
-		int64_t left = deadline - clock_ms();
-
-		n = poll(&p, 1, left > 0 ? (int)left : 0);
-	} while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return n ? errno : ETIMEDOUT;
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length))
-		return errno;
-	return error;
+	if (!may_wait)
+		hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+	failed = getaddrinfo(host, service, &hints, &first);
+	if (failed)
+		return explain(failed, host, service, may_wait, error, error_size);
+	for (struct addrinfo *ai = first; ai && count < room; ai = ai->ai_next) {
+		memcpy(&found[count].storage, ai->ai_addr, ai->ai_addrlen);
+		found[count++].length = ai->ai_addrlen;
+	}
+	freeaddrinfo(first);
+	return (int)count;
 }
 
-static int connect_one(const struct addrinfo *ai, int64_t deadline)
+int net_dial(const struct net_address *a)
 {
-	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int error;
+	int fd = socket(a->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return -errno;
-	if (!connect(fd, ai->ai_addr, ai->ai_addrlen))
-		return fd;
-	error = errno == EINPROGRESS ? await_connect(fd, deadline) : errno;
-	return error ? close_with(fd, error) : fd;
+	if (connect(fd, (const struct sockaddr *)&a->storage, a->length) && errno != EINPROGRESS)
+		return close_with(fd, errno);
+	return fd;
 }
 
-int net_connect(const char *host, const char *service, int timeout_ms,
-		char *error, size_t error_size)
+int net_dial_result(int fd)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *found;
-	int fd = -EHOSTUNREACH, failed = getaddrinfo(host, service, &hints, &found);
-	int64_t deadline = clock_ms() + timeout_ms;
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	socklen_t length = sizeof(int);
+	int error = 0, n = poll(&p, 1, 0);
 
-	if (failed) {
-		snprintf(error, error_size, "%s port %s: %s", host, service,
-			 gai_strerror(failed));
-		return -EINVAL;
-	}
-	for (struct addrinfo *ai = found; ai && fd < 0; ai = ai->ai_next)
-		fd = connect_one(ai, deadline);
-	freeaddrinfo(found);
-	if (fd < 0)
-		snprintf(error, error_size, "%s port %s: %s", host, service, strerror(-fd));
-	return fd;
+	if (n <= 0)
+		return n && errno != EINTR ? -errno : -EINPROGRESS;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length))
+		return -errno;
+	return -error;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A stream of bytes, and how one is come by: the only room that touches a
- * socket.  Nothing here waits, except where a deadline is given.
+ * socket.  Nothing here waits, except where it says so.
  *
  * Results: 0 or a count; -errno.  -EAGAIN: not now; -EPIPE: the peer has ended.
  */
@@ -67,10 +67,16 @@ int net_peer_address(int fd, struct net_address *);
  * descriptor or -errno. */
 int net_listen(const struct net_address *, int backlog);
 
-/* Connects by name or number within `timeout_ms` for all of a name's addresses
- * together; looking the name up is not counted.  The descriptor, or -errno
- * with a sentence in `error`. */
-int net_connect(const char *host, const char *service, int timeout_ms,
-		char *error, size_t error_size);
+/*
+ * The addresses of a host, at most `room`; how many, or -errno with a sentence in
+ * `error`.  Unless it `may_wait` for a name server, host and service are numbers.
+ */
+int net_resolve(const char *host, const char *service, bool may_wait,
+		struct net_address *found, unsigned int room, char *error, size_t error_size);
+
+/* Begins to connect: a non-blocking socket, or -errno. */
+int net_dial(const struct net_address *);
+/* Once it can be written to: 0, connected; -errno; -EINPROGRESS before that. */
+int net_dial_result(int fd);
 
 #endif

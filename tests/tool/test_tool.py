@@ -327,7 +327,7 @@ class Usage(unittest.TestCase):
                 there.sendall(b'SSH-2.0-OpenSSH_9.2p1 Debian\r\n')
                 said = running.communicate(timeout=10)[1]
                 there.close()
-        self.assertIn('no NVMe/TCP at', said)
+        self.assertIn('no NVMe/TCP there', said)
         self.assertEqual(running.returncode, 1)
 
     def test_help_and_version(self):
@@ -367,7 +367,7 @@ class Ends(unittest.TestCase):
             target.kill()
             said = running.communicate(timeout=10)[1]
         self.assertEqual(running.returncode, 1)
-        self.assertRegex(said, r'^nvmf: queue \d+: .*\n$')
+        self.assertRegex(said, r'^nvmf: 127\.0\.0\.1 port \d+(, queue \d+)?: .*\n$')
 
     def test_a_sentence_when_it_dies_amid_a_copy(self):
         target = daemon.Daemon('ramdisk:64M').start()
@@ -382,7 +382,7 @@ class Ends(unittest.TestCase):
             running.stdin.close()
             running.wait(10)
         self.assertEqual(running.returncode, 1)
-        self.assertRegex(said, r'^nvmf: queue \d+: .*\n$')
+        self.assertRegex(said, r'^nvmf: 127\.0\.0\.1 port \d+(, queue \d+)?: .*\n$')
 
 
 class Examples(ToolCase):

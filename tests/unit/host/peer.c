@@ -17,7 +17,7 @@ struct link {
 	struct qpair qpair;
 	struct tcp_config config;
 	uint16_t qid;
-	bool is_over;		/* to be closed once all is sent */
+	bool is_deaf;		/* nothing is received any more */
 };
 
 static struct link *link_of(struct capsule *c)
@@ -57,6 +57,12 @@ static void connect_command(struct link *l, struct capsule *c)
 	p->connects++;
 	if (!l->qid && p->options.connect_status) {
 		answer(c, p->options.connect_status, p->options.connect_dw0);
+		return;
+	}
+	if (l->qid && p->options.mute_queues)
+		return;
+	if (l->qid && l->qid == p->options.refused_qid) {
+		answer(c, NVME_CONNECT_BUSY, 0);
 		return;
 	}
 	tcp_set_queue(&l->qpair.tcp, le16_get(cmd->sqsize) + 1u, is_off,
@@ -222,13 +228,25 @@ static void received(struct capsule *c)
 	store(link_of(c), c, c->data);
 }
 
+/* More than the host reads at once: a close that leaves some unread resets the connection. */
+static void babble(struct link *l)
+{
+	static const char nonsense[1 << 20] = "HTTP/1.1 400 Bad Request";
+	struct iovec iov = { (void *)(uintptr_t)nonsense, sizeof(nonsense) };
+
+	l->qpair.net.ops->send(&l->qpair.net, &iov, 1);
+	l->is_deaf = l->peer->options.deaf_to_term;
+}
+
 static void io_command(struct link *l, struct capsule *c)
 {
 	const struct peer_options *o = &l->peer->options;
 
 	if (c->sqe.opcode == o->mute_opcode)
 		return;
-	if (c->sqe.opcode == o->drop_opcode)
+	if (c->sqe.opcode == o->babble_opcode)
+		babble(l);
+	else if (c->sqe.opcode == o->drop_opcode)
 		tcp_drop(&l->qpair.tcp, "told to");
 	else if (c->sqe.opcode == o->fail_opcode)
 		answer(c, o->fail_status, 0);
@@ -321,6 +339,9 @@ static bool serve(struct link *l)
 /* Commands that were never answered are given back as answered. */
 static void end_link(struct link *l)
 {
+	const char *reason = l->qpair.tcp.reason;
+
+	l->peer->terms += reason && strstr(reason, "TermReq");
 	qpair_close(&l->qpair);
 	for (unsigned int i = 0; i < TCP_BUCKETS; i++)
 		while (l->qpair.tcp.buckets[i])
@@ -341,8 +362,8 @@ static void *run(void *context)
 						     { p->listen_fd, POLLIN, 0 } };
 
 		for (nfds_t i = 0; i < n; i++)
-			fds[i + 2] = (struct pollfd){ links[i]->qpair.net.fd, (short)(POLLIN |
-				(links[i]->qpair.wants_write ? POLLOUT : 0)), 0 };
+			fds[i + 2] = (struct pollfd){ links[i]->is_deaf ? -1 :
+				links[i]->qpair.net.fd, (short)(POLLIN | (links[i]->qpair.wants_write ? POLLOUT : 0)), 0 };
 		poll(fds, n + 2, -1);
 		if (fds[0].revents)
 			break;

@@ -33,8 +33,12 @@ struct peer_options {
 	bool never_ready, fatal;		/* CSTS */
 	uint16_t connect_status;		/* for the admin queue's Connect */
 	uint32_t connect_dw0;
+	uint16_t refused_qid;			/* this I/O queue's Connect: Controller Busy */
+	bool mute_queues;			/* an I/O queue's Connect is never answered */
 	int mute_opcode;			/* this I/O command is never answered; -1 */
 	int drop_opcode;			/* this one ends the connection; -1 */
+	int babble_opcode;			/* this one is answered with nonsense; -1 */
+	bool deaf_to_term;			/* ... and the connection is kept after that */
 	int fail_opcode;			/* this one gets fail_status; -1 */
 	uint16_t fail_status;
 	unsigned int log_changes;		/* GENCTR moves with so many reads of it */
@@ -42,6 +46,7 @@ struct peer_options {
 
 #define PEER_OPTIONS { .in_capsule = 4096, .maxh2cdata = 65536, .mdts = 5, .queues = 8, \
 		       .ofcs = 1, .records = 3, .mute_opcode = -1, .drop_opcode = -1, \
+		       .babble_opcode = -1, \
 		       .fail_opcode = -1 }
 
 struct peer {
@@ -56,6 +61,7 @@ struct peer {
 	/* What it saw. */
 	atomic_uint connects, disconnects, keep_alives, shutdowns, live, ended;
 	atomic_uint connect_kato, flow_off;
+	atomic_uint terms;			/* connections that a TermReq of the host ended */
 	struct nvmf_connect_data connect_data;	/* of the last Connect */
 };
 

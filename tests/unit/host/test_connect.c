@@ -4,8 +4,11 @@
 #include "peer.h"
 
 #include <errno.h>
+#include <netdb.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static void connects_learns_and_ends_in_order(void **state)
 {
@@ -195,7 +198,7 @@ static void a_target_of_another_kind_is_noticed(void **state)
 	struct peer_options options = PEER_OPTIONS;
 
 	options.garbage_handshake = true;
-	assert_fails(&options, -EPIPE, "no NVMe/TCP at 127.0.0.1");
+	assert_fails(&options, -EPIPE, ": no NVMe/TCP there: ");
 }
 
 static void a_refused_connect_says_why(void **state)
@@ -235,6 +238,83 @@ static void nobody_listens(void **state)
 	assert_int_equal(nvmf_ctrl_connect(ctrl), -ECONNREFUSED);
 	assert_non_null(strstr(nvmf_ctrl_error(ctrl), "Connection refused"));
 	nvmf_ctrl_destroy(ctrl);
+}
+
+/* A listener whose backlog is full drops what comes: nothing answers. */
+static void nobody_answers(void **state)
+{
+	struct nvmf_ctrl_options o = NVMF_CTRL_OPTIONS_INIT;
+	int clients[64], count = 0, listener;
+	struct pollfd p = { .events = POLLOUT };
+	struct net_address a;
+	struct nvmf_ctrl *ctrl;
+	char port[8];
+
+	assert_int_equal(net_address_parse(&a, "127.0.0.1", 0), 0);
+	listener = net_listen(&a, 0);
+	assert_true(listener >= 0);
+	assert_int_equal(net_local_address(listener, &a), 0);
+	do {
+		assert_true(count < 64);
+		p.fd = clients[count++] = net_dial(&a);
+	} while (poll(&p, 1, 200));
+	snprintf(port, sizeof(port), "%u", net_address_port(&a));
+	o.traddr = "127.0.0.1";
+	o.trsvcid = port;
+	o.connect_timeout_ms = 300;
+	ctrl = nvmf_ctrl_create(&o);
+	assert_int_equal(nvmf_ctrl_connect(ctrl), -ETIMEDOUT);
+	assert_non_null(strstr(nvmf_ctrl_error(ctrl), ": cannot connect within 300 ms"));
+	nvmf_ctrl_destroy(ctrl);
+	while (count)
+		close(clients[--count]);
+	close(listener);
+}
+
+/* Both addresses of localhost, where it has two, and one that listens. */
+static void a_name_is_looked_up(void **state)
+{
+	struct peer_options options = PEER_OPTIONS;
+	struct nvmf_ctrl_options o;
+	struct nvmf_ctrl *ctrl;
+	struct addrinfo *found;
+	struct peer p;
+
+	if (getaddrinfo("localhost", NULL, NULL, &found))
+		return;			/* a bare machine */
+	freeaddrinfo(found);
+	peer_start(&p, &options);
+	o = peer_client(&p);
+	o.traddr = "localhost";
+	ctrl = nvmf_ctrl_create(&o);
+	if (nvmf_ctrl_connect(ctrl) || nvmf_ctrl_open_queues(ctrl, 2, 8) != 2)
+		fail_msg("%s", nvmf_ctrl_error(ctrl));
+	nvmf_ctrl_destroy(ctrl);
+	o.trsvcid = "nosuchservice";
+	ctrl = nvmf_ctrl_create(&o);
+	assert_int_equal(nvmf_ctrl_connect(ctrl), -EINVAL);
+	assert_non_null(strstr(nvmf_ctrl_error(ctrl), "cannot find localhost port nosuchservice"));
+	nvmf_ctrl_destroy(ctrl);
+	peer_stop(&p);
+}
+
+static void a_handle_that_failed_may_try_again(void **state)
+{
+	struct peer_options options = PEER_OPTIONS;
+	struct nvmf_ctrl_options o;
+	struct nvmf_ctrl *ctrl;
+	struct peer p;
+
+	options.connect_status = NVME_CONNECT_BUSY;
+	peer_start(&p, &options);
+	o = peer_client(&p);
+	ctrl = nvmf_ctrl_create(&o);
+	assert_int_equal(nvmf_ctrl_connect(ctrl), -EREMOTEIO);
+	p.options.connect_status = 0;
+	assert_int_equal(nvmf_ctrl_connect(ctrl), 0);
+	assert_int_equal(nvmf_ctrl_open_queues(ctrl, 1, 8), 1);
+	nvmf_ctrl_destroy(ctrl);
+	peer_stop(&p);
 }
 
 static void names_that_are_no_names(void **state)
@@ -296,6 +376,9 @@ int main(void)
 		cmocka_unit_test(a_refused_connect_says_why),
 		cmocka_unit_test(a_controller_that_does_not_come_up),
 		cmocka_unit_test(nobody_listens),
+		cmocka_unit_test(nobody_answers),
+		cmocka_unit_test(a_name_is_looked_up),
+		cmocka_unit_test(a_handle_that_failed_may_try_again),
 		cmocka_unit_test(names_that_are_no_names),
 		cmocka_unit_test(keep_alive_goes_out_while_the_handle_is_driven),
 	};

@@ -172,7 +172,7 @@ static void an_error_status_is_told_in_words(void **state)
 	assert_int_equal(c.status.type, 0);
 	assert_int_equal(c.status.code, 0x80);
 	assert_true(c.status.do_not_retry);
-	assert_string_equal(nvmf_queue_error(q), "Read: LBA Out of Range");
+	assert_non_null(strstr(nvmf_queue_error(q), ", queue 1: Read: LBA Out of Range"));
 	assert_int_equal(nvmf_queue_read(q, 1, 0, 0, data, 512, NULL), -EINVAL);
 	round_trip(q, 0, 1);
 	nvmf_ctrl_destroy(ctrl);
@@ -225,6 +225,47 @@ static void a_lost_connection_ends_every_command(void **state)
 	/* The other queue and the controller live. */
 	round_trip(nvmf_ctrl_queue(ctrl, 1), 0, 1);
 	assert_int_equal(nvmf_ctrl_shutdown(ctrl), 0);
+	nvmf_ctrl_destroy(ctrl);
+	peer_stop(&p);
+}
+
+/* The host's last word is heard: it does not close before the controller does. */
+static void nonsense_is_answered_with_a_termreq(void **state)
+{
+	struct peer_options options = PEER_OPTIONS;
+	struct nvmf_completion c;
+	struct nvmf_ctrl *ctrl;
+	struct nvmf_queue *q;
+	struct peer p;
+
+	options.babble_opcode = NVME_IO_FLUSH;
+	peer_start(&p, &options);
+	ctrl = peer_connect(&p, 1);
+	q = nvmf_ctrl_queue(ctrl, 0);
+	assert_int_equal(nvmf_queue_flush(q, 1, &c), -EPIPE);
+	assert_int_equal(c.error, -EPIPE);
+	assert_non_null(strstr(nvmf_queue_error(q), "malformed PDU header"));
+	assert_int_equal(p.terms, 1);
+	nvmf_ctrl_destroy(ctrl);
+	peer_stop(&p);
+}
+
+static void a_controller_that_keeps_the_connection(void **state)
+{
+	struct peer_options options = PEER_OPTIONS;
+	struct nvmf_completion c = { .error = 1 };
+	struct nvmf_ctrl *ctrl;
+	struct nvmf_queue *q;
+	struct peer p;
+
+	options.babble_opcode = NVME_IO_FLUSH;
+	options.deaf_to_term = true;
+	peer_start(&p, &options);
+	ctrl = peer_connect(&p, 1);
+	q = nvmf_ctrl_queue(ctrl, 0);
+	assert_int_equal(nvmf_queue_flush(q, 1, &c), -EPIPE);
+	assert_non_null(strstr(nvmf_queue_error(q), "malformed PDU header"));
+	assert_int_equal(p.ended, 0);
 	nvmf_ctrl_destroy(ctrl);
 	peer_stop(&p);
 }
@@ -319,6 +360,8 @@ int main(void)
 		cmocka_unit_test(an_error_status_is_told_in_words),
 		cmocka_unit_test(a_write_that_fails_before_its_data_is_fetched),
 		cmocka_unit_test(a_lost_connection_ends_every_command),
+		cmocka_unit_test(nonsense_is_answered_with_a_termreq),
+		cmocka_unit_test(a_controller_that_keeps_the_connection),
 		cmocka_unit_test(a_command_without_an_answer_ends_its_queue),
 		cmocka_unit_test(the_end_cancels_what_is_under_way),
 		cmocka_unit_test(data_for_a_command_without),
