@@ -291,6 +291,9 @@ class Perf(ToolCase):
         self.assertRegex(seen.decode(), r'IOPS .*MiB/s')
 
 
+NEED_A_SUBSYSTEM = ('id-ns', 'list-ns', 'smart-log', 'read', 'write', 'flush', 'perf')
+
+
 class Usage(unittest.TestCase):
 
     assert_fails = ToolCase.assert_fails
@@ -302,7 +305,8 @@ class Usage(unittest.TestCase):
             (['read', '-S', 'many'], "'many' is no number"),
             (['id-ns', '-N', '0'], 'not between 1'), (['id-ctrl', 'more'], "'more'"),
             (['id-ctrl', '-o', 'xml'], 'xml'), (['discover', '-t', 'rdma'], 'rdma'),
-            (['read'], '--nqn'), (['id-ctrl', '-I', 'nonsense'], 'no UUID'),
+            (['id-ctrl', '-I', 'nonsense'], 'no UUID'),
+            *(([command], '--nqn') for command in NEED_A_SUBSYSTEM),
             (['id-ctrl', '-n', 'x' * 300], 'NQN'), (['perf', '--mix', '101'], 'mix'),
             (['read', '-k', '99999999999999999999'], 'keep-alive'),
         ]

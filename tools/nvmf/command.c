@@ -8,18 +8,20 @@
 #define IO (ADMIN | GROUP_NAMESPACE)
 
 static const struct command commands[] = {
-	{ "discover", "Lists the subsystems that a target offers.", ADMIN, run_discover },
-	{ "id-ctrl", "What the controller tells of itself.", ADMIN | GROUP_FIELDS, run_id_ctrl },
-	{ "id-ns", "What a namespace is.", IO | GROUP_FIELDS, run_id_ns },
-	{ "list-ns", "Lists the active namespaces.", ADMIN, run_list_ns },
-	{ "get-log", "Reads a log page.", IO | GROUP_LOG, run_get_log },
-	{ "smart-log", "SMART and health information.", ADMIN | GROUP_FIELDS, run_smart_log },
-	{ "read", "Copies logical blocks to a file; to the namespace's end where no count is given.",
+	{ "discover", false, "Lists the subsystems that a target offers.", ADMIN, run_discover },
+	{ "id-ctrl", false, "What the controller tells of itself.", ADMIN | GROUP_FIELDS, run_id_ctrl },
+	{ "id-ns", true, "What a namespace is.", IO | GROUP_FIELDS, run_id_ns },
+	{ "list-ns", true, "Lists the active namespaces.", ADMIN, run_list_ns },
+	{ "get-log", false, "Reads a log page.", IO | GROUP_LOG, run_get_log },
+	{ "smart-log", true, "SMART and health information.", ADMIN | GROUP_FIELDS, run_smart_log },
+	{ "read", true,
+	  "Copies logical blocks to a file; to the namespace's end where no count is given.",
 	  IO | GROUP_QUEUES | GROUP_COPY, run_read },
-	{ "write", "Copies a file to logical blocks; the whole file where no count is given.",
+	{ "write", true,
+	  "Copies a file to logical blocks; the whole file where no count is given.",
 	  IO | GROUP_QUEUES | GROUP_COPY, run_write },
-	{ "flush", "Makes what was written durable.", IO | GROUP_QUEUES, run_flush },
-	{ "perf", "Measures I/Os a second, throughput and latency.", IO | GROUP_PERF, run_perf },
+	{ "flush", true, "Makes what was written durable.", IO | GROUP_QUEUES, run_flush },
+	{ "perf", true, "Measures I/Os a second, throughput and latency.", IO | GROUP_PERF, run_perf },
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -32,6 +32,8 @@ static int run(int argc, char **argv)
 		options_help(command);
 		return check_output(0);
 	}
+	if (command->needs_nqn && !settings.nqn)
+		return fail("which subsystem? say it with --nqn ('nvmf discover' lists them)");
 	return check_output(command->run(&settings));
 }
 

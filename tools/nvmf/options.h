@@ -42,6 +42,7 @@ struct settings {
 
 struct command {
 	const char *name;
+	bool needs_nqn;			/* no discovery controller has what it asks for */
 	const char *what;		/* a line for --help */
 	unsigned int groups;
 	int (*run)(const struct settings *);

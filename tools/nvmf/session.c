@@ -136,13 +136,8 @@ struct nvmf_ctrl *session_open(const struct settings *s)
 
 struct nvmf_ctrl *session_open_io(const struct settings *s, unsigned int entries)
 {
-	struct nvmf_ctrl *ctrl;
+	struct nvmf_ctrl *ctrl = session_open(s);
 
-	if (!s->nqn) {
-		fail("which subsystem? say it with --nqn ('nvmf discover' lists them)");
-		return NULL;
-	}
-	ctrl = session_open(s);
 	if (!ctrl)
 		return NULL;
 	if (!session_check(ctrl, nvmf_ctrl_open_queues(ctrl, (unsigned int)s->queues, entries)))
