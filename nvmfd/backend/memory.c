@@ -17,7 +17,7 @@
 #include <sys/mman.h>
 
 #define PAGE 4096u
-#define STRIPES 1024u
+#define STRIPES_MOST 1024u
 
 /* A line each: two workers in neighbouring pages must not share one. */
 struct stripe {
@@ -28,12 +28,13 @@ struct memory {
 	struct backend base;
 	uint8_t *bytes;		/* under the stripe of its page */
 	size_t mapped;		/* length of the mapping, bytes */
-	struct stripe stripes[STRIPES];
+	size_t mask;		/* how many stripes there are, a power of two, less 1 */
+	struct stripe stripes[];
 };
 
 static spin_lock_t *lock_of(struct memory *m, uint64_t offset)
 {
-	return &m->stripes[offset / PAGE % STRIPES].lock;
+	return &m->stripes[offset / PAGE & m->mask].lock;
 }
 
 /* [offset, offset + length) lies in one page. */
@@ -82,6 +83,16 @@ static const struct backend_ops memory_ops = {
 	.close = memory_close,
 };
 
+/* One a page where there are few pages. */
+static size_t stripes_for(uint64_t size)
+{
+	size_t n = 1;
+
+	while (n < STRIPES_MOST && n * PAGE < size)
+		n *= 2;
+	return n;
+}
+
 int memory_open(struct backend **out, uint64_t size, char *error,
 		size_t error_size)
 {
@@ -94,7 +105,9 @@ int memory_open(struct backend **out, uint64_t size, char *error,
 	 * anywhere then takes 2 MiB of memory and the time to clear them.
 	 */
 	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-	struct memory *m = aligned_alloc(64, sizeof(*m));
+	const size_t stripes = stripes_for(size);
+	const size_t all = sizeof(struct memory) + stripes * sizeof(struct stripe);
+	struct memory *m = aligned_alloc(64, all);
 	void *bytes = MAP_FAILED;
 
 	if (m)
@@ -106,13 +119,14 @@ int memory_open(struct backend **out, uint64_t size, char *error,
 			 (unsigned long long)size);
 		return -ENOMEM;
 	}
-	memset(m, 0, sizeof(*m));
+	memset(m, 0, all);
 	m->base = (struct backend){
 		.ops = &memory_ops,
 		.info = { .size = size, .alignment = 1, .is_immediate = true },
 	};
 	m->bytes = bytes;
 	m->mapped = size;
+	m->mask = stripes - 1;
 	*out = &m->base;
 	return 0;
 }
