@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Whole connections: transport, controller and namespaces in one process, up to
- * four connections at a time, without sockets and without threads.  One worker
- * is driven by hand; streams are buffers of the test.
+ * four connections at a time, without sockets and without threads.  Two workers
+ * are driven by hand; streams are buffers of the test, and time stands still but
+ * for OP_TIME.
  *
- * The input is a script of records, an op and its operands; what is missing is 0.
- * Namespace 1 is a RAM disk, 2 one whose every operation comes late, 3 one that
- * fails now and then, late too.
+ * The input is a script of records of FUZZ_RECORD bytes: an op (the two highest
+ * bits: on which line) and its operands; what is missing is 0.  Raw bytes go on
+ * in the records that follow.  Namespace 1 is a RAM disk, 2 one whose every
+ * operation comes late, 3 one with a volatile cache that fails now and then, late
+ * too, 4 may only be read.
  *
  * Checked: every PDU that is sent, and that after the end of all connections
  * nothing is left: no queue, no controller, no buffer.
  */
 #include "fuzz.h"
+#include "clock.h"
+#include "records.h"
 
 #include "../tests/unit/tcp/bytes.h"
 
@@ -26,14 +31,19 @@
 #include <unistd.h>
 
 #define LINES 4
-#define STEPS_MOST 100
-#define POOL_BYTES (4u << 20)
+#define STATIONS 2
+#define STEPS_MOST 64
+/* Little of everything, so that it runs out, and soon. */
+#define POOL_BYTES (1u << 19)
+#define MDTS (1u << 15)
+#define DISK (1u << 14)
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define NQN "nqn.2014-08.org.example:fuzz"
 
 enum op {
 	OP_OPEN, OP_CONNECT, OP_PROPERTY_SET, OP_PROPERTY_GET, OP_ADMIN, OP_IO, OP_DATA,
 	OP_RAW, OP_SPOIL, OP_TURN, OP_TIME, OP_HANG_UP, OP_WINDOW, OP_DISCONNECT, OP_QUEUES,
-	OP_READY, OP_FEATURE, OP_LOG, OP_COUNT,
+	OP_READY, OP_FEATURE, OP_LOG, OP_IDENTIFY, OP_CC, OP_COUNT,
 };
 
 /* One connection, seen by its host. */
@@ -51,16 +61,15 @@ struct line {
 };
 
 struct input {
-	const uint8_t *p, *end;
+	const uint8_t *p, *record_end, *end;
 };
 
-/* All made anew for each input, so that what one does it always does.  Of time
- * only OP_TIME lets seconds pass, and no less ends a wait. */
+/* All made anew for each input, so that what one does it always does. */
 static struct stage {
 	struct model model;
 	struct target target;
-	struct station station;
-	struct port port;
+	struct station stations[STATIONS];
+	struct port ports[3];
 	struct line lines[LINES];
 	struct input in;
 	uint16_t cntlid;
@@ -68,7 +77,7 @@ static struct stage {
 
 static uint8_t next8(void)
 {
-	return stage->in.p < stage->in.end ? *stage->in.p++ : 0;
+	return stage->in.p < stage->in.record_end ? *stage->in.p++ : 0;
 }
 
 static uint16_t next16(void)
@@ -143,15 +152,23 @@ static const struct net_ops stream_ops = {
 
 /* ---- the stage --------------------------------------------------------------------------- */
 
+/* Written so that its format is tried, and dropped. */
+static void write_log(void *context, enum log_level level, const char *sentence)
+{
+	FUZZ_CHECK(!strpbrk(sentence, "\n\r\x1b"));
+}
+
+static const struct log quiet = { .level = LOG_DEBUG, .write = write_log };
+
 static void add_namespace(uint32_t nsid, const struct backend_spec *spec)
 {
-	struct namespace ns = { .nsid = nsid, .lba_shift = 9 };
+	struct namespace ns = { .nsid = nsid, .lba_shift = 9, .is_read_only = nsid == 4 };
 	char error[256];
 
 	FUZZ_CHECK(!backend_open(spec, &ns.backend, error, sizeof(error)));
 	ns.blocks = ns.backend->info.size >> 9;
 	ns.is_immediate = ns.backend->info.is_immediate;
-	ns.has_volatile_cache = ns.backend->info.has_volatile_cache;
+	ns.has_volatile_cache = nsid == 3;
 	memset(ns.uuid, (int)nsid, sizeof(ns.uuid));
 	memset(ns.nguid, (int)nsid, sizeof(ns.nguid));
 	memset(ns.eui64, (int)nsid, sizeof(ns.eui64));
@@ -160,7 +177,7 @@ static void add_namespace(uint32_t nsid, const struct backend_spec *spec)
 
 static void add_namespaces(void)
 {
-	struct backend_spec spec = { .kind = BACKEND_MEMORY, .size = 1 << 14, .block_size = 512 };
+	struct backend_spec spec = { .kind = BACKEND_MEMORY, .size = DISK, .block_size = 512 };
 
 	add_namespace(1, &spec);
 	spec.wrappers[spec.wrapper_count++] = (struct backend_wrapper){
@@ -169,44 +186,63 @@ static void add_namespaces(void)
 	spec.wrappers[spec.wrapper_count++] = (struct backend_wrapper){
 		.kind = BACKEND_ERROR, .rate = BACKEND_RATE_ALWAYS / 3, .seed = 1,
 		.error = { EIO, ENOSPC, EIO } };
+	spec.size = 4 * DISK;
 	add_namespace(3, &spec);
+	add_namespace(4, &(struct backend_spec){ .kind = BACKEND_NULL, .size = DISK,
+						 .block_size = 512 });
 }
 
-static void open_station(void)
+static void open_station(struct station *s, unsigned int index)
 {
-	struct worker_settings settings = { .buffers = POOL_BYTES, .largest = 1 << 18 };
-	struct station *s = &stage->station;
+	struct worker_settings settings = { .buffers = POOL_BYTES, .largest = TCP_CHUNK_WANTED,
+					    .log = &quiet };
 	char error[256];
 
-	FUZZ_CHECK(!worker_open(&s->worker, 0, &settings, error, sizeof(error)));
+	FUZZ_CHECK(!worker_open(&s->worker, index, &settings, error, sizeof(error)));
 	s->worker->attached = s;
 	s->target = &stage->target;
-	s->health = &stage->model.subsystem.health[0];
+	s->health = &stage->model.subsystem.health[index];
 	s->lane.timers = &s->worker->timers;
 	list_init(&s->spare);
 }
 
-static void open_stage(void)
+static void open_model(void)
 {
 	struct limits limits = {
-		.mdts = 1 << 18, .in_capsule = 16384, .io_queues = 8, .queue_entries = 128,
+		.mdts = MDTS, .in_capsule = 16384, .io_queues = 8, .queue_entries = 128,
 		.nn = 8, .handshake_s = 10, .association_s = 120, .allow_flow_off = true };
+	struct model *m = &stage->model;
 
+	FUZZ_CHECK(!model_open(m, &limits, STATIONS));
+	strcpy(m->subsystem.nqn, NQN);
+	strcpy(m->subsystem.serial, "1");
+	/* One that serves, one that a wildcard's address is asked for, one of discovery. */
+	stage->ports[0] = (struct port){ .id = 1, .serves_io = true, .address = "127.0.0.1",
+					 .service = 4420 };
+	stage->ports[1] = (struct port){ .id = 2, .serves_io = true, .is_any = true,
+					 .address = "0.0.0.0", .service = 4421 };
+	stage->ports[2] = (struct port){ .id = 3, .is_ipv6 = true, .address = "::1",
+					 .service = 8009 };
+	for (size_t i = 0; i < COUNT_OF(stage->ports); i++)
+		FUZZ_CHECK(model_add_port(m, &stage->ports[i]));
+	m->generation = 1;
+}
+
+static void open_stage(void)
+{
 	stage = calloc(1, sizeof(*stage));
-	FUZZ_CHECK(stage && !model_open(&stage->model, &limits, 1));
-	strcpy(stage->model.subsystem.nqn, NQN);
-	strcpy(stage->model.subsystem.serial, "1");
-	stage->port = (struct port){ .id = 1, .serves_io = true, .address = "127.0.0.1",
-				     .service = 4420 };
-	FUZZ_CHECK(model_add_port(&stage->model, &stage->port));
-	stage->model.generation = 1;
+	FUZZ_CHECK(stage);
+	clock_start();
+	open_model();
 	stage->target = (struct target){
-		.model = &stage->model, .stations = &stage->station, .station_count = 1,
+		.model = &stage->model, .stations = stage->stations, .station_count = STATIONS,
+		.log = &quiet,
 		.tcp = { .allow_header_digest = true, .allow_data_digest = true,
 			 .in_capsule_max = 16384, .maxh2cdata = 65536 } };
 	registry_open(&stage->target.registry);
 	add_namespaces();
-	open_station();
+	for (unsigned int i = 0; i < STATIONS; i++)
+		open_station(&stage->stations[i], i);
 }
 
 /* ---- driving ------------------------------------------------------------------------------ */
@@ -257,7 +293,8 @@ static void turn(void)
 {
 	for (int i = 0; i < LINES; i++)
 		poke(&stage->lines[i]);
-	worker_turn(stage->station.worker, 0);
+	for (int i = 0; i < STATIONS; i++)
+		worker_turn(stage->stations[i].worker, 0);
 	for (int i = 0; i < LINES; i++) {
 		if (stage->lines[i].connection)
 			look(&stage->lines[i]);
@@ -267,23 +304,15 @@ static void turn(void)
 
 static void pass_time(uint64_t ms)
 {
-	struct worker *w = stage->station.worker;
-
-	w->now = worker_clock() + ms * NS_PER_MS;
-	timer_run(&w->timers, w->now);
+	clock_pass(ms * NS_PER_MS);
 	turn();
-}
-
-static struct line *next_line(void)
-{
-	return &stage->lines[next8() % LINES];
 }
 
 /* ---- a host's side -------------------------------------------------------------------------- */
 
-static void open_line(struct line *l, uint8_t hpda, uint8_t dgst)
+static void open_line(struct line *l, uint8_t hpda, uint8_t dgst, const struct port *port)
 {
-	struct worker *w = stage->station.worker;
+	struct station *s = &stage->stations[(l - stage->lines) % STATIONS];
 
 	if (l->connection)
 		return;
@@ -291,8 +320,8 @@ static void open_line(struct line *l, uint8_t hpda, uint8_t dgst)
 			    .dialect.align = 4 };
 	l->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	FUZZ_CHECK(l->fd >= 0);
-	target_accept(&stage->station, l->fd, &stage->port);
-	l->connection = list_entry(w->connections.prev, struct connection, link);
+	target_accept(s, l->fd, port);
+	l->connection = list_entry(s->worker->connections.prev, struct connection, link);
 	FUZZ_CHECK(l->connection->qpair.net.fd == l->fd);
 	l->connection->qpair.net.ops = &stream_ops;
 	put_icreq(&l->in, 0, hpda % 32, dgst & 3, 0);
@@ -344,34 +373,49 @@ static void put_property(struct line *l, bool is_set, uint32_t offset, uint8_t a
 	put_sqe(l, sqe, NULL, 0);
 }
 
-static void put_admin(struct line *l, uint8_t opcode, uint32_t nsid, uint32_t cdw10,
-		      uint32_t cdw11, uint32_t length)
-{
-	uint8_t sqe[64] = { opcode };
+struct admin {
+	uint8_t opcode;
+	uint32_t nsid, cdw10, cdw11, cdw12, length;
+};
 
-	put32(sqe + 4, nsid);
-	put32(sqe + 32, length);
+static void put_admin(struct line *l, const struct admin *a)
+{
+	uint8_t sqe[64] = { a->opcode };
+
+	put32(sqe + 4, a->nsid);
+	put32(sqe + 32, a->length);
 	sqe[39] = 0x5a;
-	put32(sqe + 40, cdw10);
-	put32(sqe + 44, cdw11);
+	put32(sqe + 40, a->cdw10);
+	put32(sqe + 44, a->cdw11);
+	put32(sqe + 48, a->cdw12);
 	put_sqe(l, sqe, NULL, 0);
 }
 
-static void put_io(struct line *l, uint8_t opcode, uint8_t nsid, uint32_t slba, uint16_t nlb,
-		   bool is_in_capsule)
+static void put_queues(struct line *l, uint16_t submission, uint16_t completion)
+{
+	put_admin(l, &(struct admin){ .opcode = 0x09, .cdw10 = 7,
+				      .cdw11 = submission | (uint32_t)completion << 16 });
+}
+
+struct io {
+	uint8_t opcode, nsid;
+	uint16_t slba, nlb;
+	bool is_in_capsule, is_fua;
+};
+
+static void put_io(struct line *l, const struct io *io)
 {
 	static const uint8_t data[16384];
-	uint32_t n = (nlb + 1u) * 512;
-	uint8_t sqe[64] = { opcode };
+	uint32_t n = (io->nlb + 1u) * 512;
+	uint8_t sqe[64] = { io->opcode };
 
-	put32(sqe + 4, nsid);
+	put32(sqe + 4, io->nsid);
 	put32(sqe + 32, n);
-	sqe[39] = is_in_capsule ? 0x01 : 0x5a;
-	put32(sqe + 40, slba);
-	put32(sqe + 48, nlb);
-	if (nlb & 0x100)
-		sqe[51] = 0x40;			/* FUA */
-	put_sqe(l, sqe, data, !is_in_capsule ? 0 : n < sizeof(data) ? n : sizeof(data));
+	sqe[39] = io->is_in_capsule ? 0x01 : 0x5a;
+	put32(sqe + 40, io->slba);
+	put16(sqe + 48, io->nlb);
+	sqe[51] = io->is_fua ? 0x40 : 0;
+	put_sqe(l, sqe, data, !io->is_in_capsule ? 0 : n < sizeof(data) ? n : sizeof(data));
 }
 
 static void answer_r2t(struct line *l, uint32_t piece)
@@ -393,17 +437,17 @@ static void answer_r2t(struct line *l, uint32_t piece)
 /* Everything up to an I/O queue, so that mutations begin there. */
 static void make_ready(struct line *admin, struct line *io, uint8_t how)
 {
-	open_line(admin, how, how >> 5);
+	open_line(admin, how, how >> 5, &stage->ports[0]);
 	put_connect(admin, 0, 31, how & 0x80 ? 4 : 0, 0, 0);
 	put_property(admin, true, 0x14, 0, 0x460001);
-	put_admin(admin, 0x09, 0, 7, 0x00030003, 0);
+	put_queues(admin, 7, 7);
 	turn();
 	if (!admin->connection || io == admin)
 		return;
-	open_line(io, how, how >> 5);
+	open_line(io, how, how >> 5, &stage->ports[0]);
 	put_connect(io, (uint16_t)(1 + (io - stage->lines)), 31, 8, 0, 0);
-	turn();
-	turn();
+	for (int i = 0; i < 4; i++)		/* from worker to worker */
+		turn();
 }
 
 static void spoil(struct line *l)
@@ -428,75 +472,144 @@ static void add_raw(struct line *l)
 	stage->in.p += n;
 }
 
-/* An op on a line that is open. */
-static void step_line(enum op op, struct line *l)
+static void step_admin(struct line *l)
 {
-	uint8_t a = next8(), b = next8(), c;
-	uint16_t d, e, f;
+	static const uint16_t lengths[] = { 0, 4, 512, 1024, 4096, 8192, 16384, 65535 };
+	struct admin a = { .opcode = next8() };
+	uint8_t nsid = next8();
 
-	switch (op) {
-	case OP_CONNECT:
-		c = next8();
-		d = next16();
-		put_connect(l, a % 16, b, c, d, next8());
-		break;
-	case OP_PROPERTY_SET:
-		put_property(l, true, a < 32 ? a : 0x14, 0, b | (uint32_t)next16() << 8);
-		break;
-	case OP_PROPERTY_GET:
-		put_property(l, false, a, b, 0);
-		break;
-	case OP_ADMIN:
-		d = next16();
-		e = next16();
-		f = next16();
-		put_admin(l, a, b == 255 ? ~0u : b, d, e, f);
-		break;
-	case OP_FEATURE:
-		put_admin(l, a & 1 ? 0x09 : 0x0a, 0, b, next16() * 0x10001u, 0);
-		break;
-	case OP_LOG:
-		put_admin(l, 0x02, ~0u, a | (uint32_t)(b & 0x7f) << 16, 0, (b + 1u) * 4);
-		break;
-	case OP_IO:
-		put_io(l, a & 7, a >> 3 & 7, next16() % 40, b | (a & 0x40 ? 0x100 : 0),
-		       a & 0x80);
-		break;
-	case OP_DATA:
-		answer_r2t(l, a * 512u);
-		break;
-	case OP_RAW:
-		add_raw(l);
-		break;
-	case OP_SPOIL:
-		spoil(l);
-		break;
-	case OP_HANG_UP:
-		l->has_hung_up = true;
-		break;
-	case OP_WINDOW:
-		l->window = a & 1 ? SIZE_MAX : b * 64u;
-		break;
-	case OP_QUEUES:
-		put_admin(l, 0x09, 0, 7, a | (uint32_t)b << 16, 0);
-		break;
-	case OP_DISCONNECT: {
-		uint8_t sqe[64] = { 0x7f };
-
-		sqe[4] = 8;
-		put_sqe(l, sqe, NULL, 0);
-		break;
-	}
-	default:
-		break;
-	}
+	a.nsid = nsid == 255 ? ~0u : nsid;
+	a.cdw10 = next16();
+	a.cdw11 = next16();
+	a.length = lengths[next8() % COUNT_OF(lengths)];
+	put_admin(l, &a);
 }
+
+static void step_identify(struct line *l)
+{
+	static const uint8_t kinds[] = { 0, 1, 2, 3 };
+	uint8_t kind = next8(), nsid = next8();
+
+	put_admin(l, &(struct admin){ .opcode = 0x06, .cdw10 = kinds[kind % COUNT_OF(kinds)],
+				      .nsid = nsid == 255 ? ~0u : nsid, .length = 4096 });
+}
+
+static void step_feature(struct line *l)
+{
+	static const uint8_t features[] = { 0x06, 0x07, 0x0b, 0x0f };
+	uint8_t which = next8(), select = next8();
+	struct admin a = { .opcode = which & 1 ? 0x09 : 0x0a };
+
+	a.cdw10 = which & 0x80 ? which & 0x7f : features[which / 2 % COUNT_OF(features)];
+	a.cdw10 |= a.opcode == 0x0a ? (select & 7u) << 8 : (uint32_t)(select & 0x80) << 24;
+	a.cdw11 = next16();
+	a.cdw11 |= (uint32_t)next16() << 16;
+	put_admin(l, &a);
+}
+
+static void step_log(struct line *l)
+{
+	static const uint8_t pages[] = { 1, 2, 3, 0x70 };
+	uint8_t page = next8();
+	uint16_t dwords = next16();
+
+	page = page & 0x80 ? page & 0x7f : pages[page % COUNT_OF(pages)];
+	put_admin(l, &(struct admin){ .opcode = 0x02, .nsid = ~0u,
+				      .cdw10 = page | (uint32_t)dwords << 16,
+				      .cdw12 = next16(), .length = (dwords + 1u) * 4 });
+}
+
+static void step_io(struct line *l)
+{
+	uint8_t how = next8(), nlb = next8();
+	struct io io = { .opcode = how & 7, .nsid = how >> 3 & 7, .is_fua = how & 0x40,
+			 .is_in_capsule = how & 0x80 };
+
+	io.slba = next16() % (4 * DISK / 512 + 8);
+	io.nlb = nlb;
+	put_io(l, &io);
+}
+
+static void step_connect(struct line *l)
+{
+	uint8_t qid = next8() % 16, sqsize = next8(), cattr = next8();
+	uint16_t wrong = next16();
+
+	put_connect(l, qid, sqsize, cattr, wrong, next8());
+}
+
+static void step_property(struct line *l, bool is_set)
+{
+	uint8_t offset = next8(), attrib = next8();
+
+	put_property(l, is_set, offset, attrib, next16() | (uint32_t)next16() << 16);
+}
+
+/* Controller Configuration as hosts write it: enabled, with a shutdown, or wrong. */
+static void step_cc(struct line *l)
+{
+	uint8_t how = next8();
+
+	put_property(l, true, 0x14, 0, 0x460000 | (how & 1) | (how & 6u) << 13 |
+		     (how & 0x80 ? how & 0x78u : 0));
+}
+
+static void step_data(struct line *l)
+{
+	answer_r2t(l, next8() * 512u);
+}
+
+static void step_hang_up(struct line *l)
+{
+	l->has_hung_up = true;
+}
+
+static void step_window(struct line *l)
+{
+	l->window = next8() & 1 ? SIZE_MAX : next8() * 64u;
+}
+
+static void step_queues(struct line *l)
+{
+	uint16_t submission = next16();
+
+	put_queues(l, submission, next16());
+}
+
+static void step_disconnect(struct line *l)
+{
+	uint8_t sqe[64] = { 0x7f };
+
+	sqe[4] = 8;
+	put_sqe(l, sqe, NULL, 0);
+}
+
+static void step_set(struct line *l)
+{
+	step_property(l, true);
+}
+
+static void step_get(struct line *l)
+{
+	step_property(l, false);
+}
+
+/* What is done on a line that is open. */
+static void (*const steps[OP_COUNT])(struct line *) = {
+	[OP_CONNECT] = step_connect, [OP_PROPERTY_SET] = step_set,
+	[OP_PROPERTY_GET] = step_get, [OP_ADMIN] = step_admin, [OP_IO] = step_io,
+	[OP_DATA] = step_data, [OP_RAW] = add_raw, [OP_SPOIL] = spoil,
+	[OP_HANG_UP] = step_hang_up, [OP_WINDOW] = step_window,
+	[OP_DISCONNECT] = step_disconnect, [OP_QUEUES] = step_queues,
+	[OP_FEATURE] = step_feature, [OP_LOG] = step_log, [OP_IDENTIFY] = step_identify,
+	[OP_CC] = step_cc,
+};
 
 static void step(void)
 {
-	enum op op = next8() % OP_COUNT;
-	struct line *l, *io;
-	uint8_t how;
+	uint8_t first = next8(), how;
+	enum op op = (first & 0x3f) % OP_COUNT;
+	struct line *l = &stage->lines[first >> 6];
 
 	switch (op) {
 	case OP_TURN:
@@ -507,44 +620,63 @@ static void step(void)
 		pass_time(how * (uint64_t)next8() * 4);
 		break;
 	case OP_OPEN:
-		l = next_line();
 		how = next8();
-		open_line(l, how, how >> 5);
+		open_line(l, how, how >> 5, &stage->ports[next8() % COUNT_OF(stage->ports)]);
 		break;
 	case OP_READY:
-		l = next_line();
-		io = next_line();
-		make_ready(l, io, next8());
+		how = next8();
+		make_ready(l, &stage->lines[next8() % LINES], how);
 		break;
 	default:
-		l = next_line();
 		if (l->connection && !l->has_hung_up)
-			step_line(op, l);
+			steps[op](l);
 	}
+}
+
+static void step_record(void)
+{
+	struct input *in = &stage->in;
+	size_t left = (size_t)(in->end - in->p);
+
+	in->record_end = in->p + (left < FUZZ_RECORD ? left : FUZZ_RECORD);
+	step();
+	/* Raw bytes go on in the records that follow; those are used up. */
+	while (in->record_end < in->p)
+		in->record_end += in->end - in->record_end < (ptrdiff_t)FUZZ_RECORD ?
+				  in->end - in->record_end : (ptrdiff_t)FUZZ_RECORD;
+	in->p = in->record_end;
+}
+
+static void check_station(const struct station *s)
+{
+	FUZZ_CHECK(!pool_used(s->worker->pool) && !s->worker->overflow);
+	FUZZ_CHECK(list_is_empty(&s->worker->connections));
+	FUZZ_CHECK(timer_next(&s->worker->timers) == UINT64_MAX);
 }
 
 /* Every connection ends, what is late comes, and nothing is left. */
 static void end_all(void)
 {
-	struct worker *w = stage->station.worker;
-
 	turn();
-	target_end_all(&stage->station);
+	for (int i = 0; i < STATIONS; i++)
+		target_end_all(&stage->stations[i]);
 	for (int i = 0; i < 100 && (target_queues(&stage->target) ||
 				    registry_count(&stage->target.registry)); i++)
 		pass_time(1000000);
 	FUZZ_CHECK(!target_queues(&stage->target));
 	FUZZ_CHECK(!registry_count(&stage->target.registry));
-	FUZZ_CHECK(!pool_used(w->pool) && !w->overflow);
-	FUZZ_CHECK(list_is_empty(&w->connections));
+	for (int i = 0; i < STATIONS; i++)
+		check_station(&stage->stations[i]);
 	for (int i = 0; i < LINES; i++)
 		FUZZ_CHECK(!stage->lines[i].connection);
 }
 
 static void close_stage(void)
 {
-	station_close(&stage->station);
-	worker_close(stage->station.worker);
+	for (int i = 0; i < STATIONS; i++) {
+		station_close(&stage->stations[i]);
+		worker_close(stage->stations[i].worker);
+	}
 	model_close(&stage->model);
 	registry_close(&stage->target.registry);
 	free(stage);
@@ -554,9 +686,9 @@ static void close_stage(void)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	open_stage();
-	stage->in = (struct input){ bytes, bytes + n };
+	stage->in = (struct input){ bytes, bytes, bytes + n };
 	for (int i = 0; i < STEPS_MOST && stage->in.p < stage->in.end; i++)
-		step();
+		step_record();
 	end_all();
 	close_stage();
 	return 0;

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef FUZZ_RECORDS_H
+#define FUZZ_RECORDS_H
+
+/* Bytes of a record in the scripts of fuzz_connection. */
+#define FUZZ_RECORD 8u
+
+#endif
