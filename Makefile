@@ -11,7 +11,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 TIME ?= 30
 
-.PHONY: all build run test check install asan tsan valgrind clang bench fuzz lines clean help
+.PHONY: all build run test check install asan tsan valgrind clang coverage bench fuzz lines clean help
 .DEFAULT_GOAL := build
 
 all: build
@@ -23,7 +23,7 @@ build: 		## compile (installs the packages that are missing)
 run: build	## serve a RAM disk and a file on 127.0.0.1
 	@scripts/run $(BUILD)
 
-test:		## everything: unit, protocol and a real Linux host in a guest
+test:		## everything: variants, fuzzing and a real Linux host in a guest
 	@scripts/test $(BUILD) all
 
 check:		## the quick half: under a minute, no guest
@@ -32,10 +32,10 @@ check:		## the quick half: under a minute, no guest
 install: build	## nvmfd, nvmf, libnvmf, manual pages
 	@scripts/install $(BUILD) $(PREFIX) $(DESTDIR)
 
-asan:		## the quick tests under the address and undefined sanitizers
+asan:		## unit and protocol tests under the address and undefined sanitizers
 	@scripts/variant asan
 
-tsan:		## the quick tests under the thread sanitizer
+tsan:		## the same under the thread sanitizer
 	@scripts/variant tsan
 
 valgrind:	## the unit tests under valgrind
@@ -43,6 +43,9 @@ valgrind:	## the unit tests under valgrind
 
 clang:		## the quick tests, built by clang
 	@scripts/variant clang
+
+coverage:	## what the fuzz corpora reach
+	@scripts/variant coverage
 
 bench: build	## IOPS, throughput, latency; memory of idle connections
 	@bench/run $(BUILD)

@@ -27,12 +27,12 @@ CASES = [
 ]
 
 
-def summarise(records, *options):
+def summarise(records, *options, variant=''):
     with tempfile.NamedTemporaryFile('w', suffix='.json') as log:
         for stdout, result, status in records:
             log.write(json.dumps({'name': 'p', 'stdout': stdout, 'result': result, 'returncode': status}) + '\n')
         log.flush()
-        return subprocess.run([sys.executable, SUMMARY, *options, log.name], capture_output=True, text=True)
+        return subprocess.run([sys.executable, SUMMARY, *options, variant + log.name], capture_output=True, text=True)
 
 
 def report(number, name, good, run):
@@ -42,7 +42,7 @@ def report(number, name, good, run):
 
 
 def main():
-    print(f'1..{len(CASES) + 2}')
+    print(f'1..{len(CASES) + 3}')
     for number, (name, records, last, status) in enumerate(CASES, 1):
         run = summarise(records)
         report(number, name, run.stdout.splitlines()[-1] == last and run.returncode == status, run)
@@ -52,6 +52,9 @@ def main():
     run = subprocess.run([sys.executable, SUMMARY, '/nonexistent.json'], capture_output=True, text=True)
     report(len(CASES) + 2, 'a log that is not there is a failure',
            run.stdout.splitlines()[-1] == '0 passed, 1 failed' and run.returncode == 1, run)
+    run = summarise([('not ok 1 - a\n1..1\n', 'FAIL', 1)], variant='asan=')
+    report(len(CASES) + 3, 'what failed in a variant bears its name',
+           run.stdout.splitlines() == ['FAILED: asan: p: a: not ok', '0 passed, 1 failed'], run)
 
 
 if __name__ == '__main__':

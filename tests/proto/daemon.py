@@ -20,6 +20,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NVMFD = os.environ.get('NVMFD') or str(ROOT / 'build/nvmfd/nvmfd')
+# How a variant of the tests wants every daemon to run: scripts/variant.
+ENGINE = os.environ.get('NVMFD_ENGINE')
 NOBODY = 65534
 LOCKABLE = 8 << 20      # what Debian grants an unprivileged user
 START_DEADLINE = 15.0
@@ -112,7 +114,9 @@ class Daemon:
     def __init__(self, *devices, args=(), nqn=NQN, room=None, nofile=None, fsize=None,
                  host='127.0.0.1'):
         self.devices = devices
-        self.args = [*(('-n', nqn) if nqn else ()), *args]
+        engine = ENGINE and '--engine' not in args
+        self.args = [*(('-n', nqn) if nqn else ()),
+                     *(('--engine', ENGINE) if engine else ()), *args]
         self.nqn = nqn
         self.own_room = room is None
         self.room = room or Room()
