@@ -324,6 +324,27 @@ NVMF_API int nvmf_ctrl_get_property(struct nvmf_ctrl *ctrl, uint32_t offset,
 NVMF_API int nvmf_ctrl_set_property(struct nvmf_ctrl *ctrl, uint32_t offset,
 				    unsigned int bytes, uint64_t value);
 
+/* ---- events ----------------------------------------------------------------------------- */
+
+/* What a controller tells unasked (section 5.2, Figures 145 and following). */
+struct nvmf_event {
+	uint8_t type, info;		/* 0, 1: error and SMART; 2: notice, ... */
+	uint8_t log_page;		/* to read: until then no more of this type come */
+	uint32_t parameter;
+};
+
+typedef void nvmf_on_event(void *cookie, const struct nvmf_event *event);
+
+/*
+ * From now on, or from the connection on, `call` is told of every event, by the rules
+ * of nvmf_done.  NULL for event: there will be no more, because the controller
+ * refuses the request or the connection has ended.  NULL for call ends it.  Which
+ * events come is set by feature 0Bh (section 5.27.1.8).  The request that is always
+ * under way takes one place of the admin queue and is not counted as in flight.
+ * -EINVAL: the admin queue has only two entries.
+ */
+NVMF_API int nvmf_ctrl_on_event(struct nvmf_ctrl *ctrl, nvmf_on_event *call, void *cookie);
+
 /* ---- namespaces ------------------------------------------------------------------------ */
 
 struct nvmf_ns_info {

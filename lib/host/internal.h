@@ -27,6 +27,7 @@ struct slot {
 	nvmf_done *done;
 	void *cookie;
 	uint64_t deadline;		/* ms; UINT64_MAX: none */
+	bool is_parked;			/* neither counted nor on the busy list */
 };
 
 /* How far a queue has come; each but the first has a socket. */
@@ -88,6 +89,12 @@ struct nvmf_ctrl {
 	uint64_t keep_alive_due;	/* ms; UINT64_MAX: never */
 	bool keep_alive_pending;
 	bool was_connected;
+
+	struct {
+		nvmf_on_event *call;	/* NULL: nobody wants to know */
+		void *cookie;
+		bool is_awaited;	/* a request is with the controller */
+	} events;
 };
 
 /* ---- error.c ---- */
@@ -196,6 +203,10 @@ bool host_is_to_controller(const struct nvmf_command *);
 int host_queue_submit_sqe(struct nvmf_queue *, const struct nvme_sqe *, void *data,
 			  uint32_t length, bool to_controller, nvmf_done *, void *cookie);
 
+/* The command submitted last is one that is answered whenever there is reason to: it
+ * has no deadline, and who asks what is under way does not mean it. */
+void host_queue_park(struct nvmf_queue *);
+
 /* ---- wait.c ---- */
 
 /* The shorter of two times; -1: for ever. */
@@ -270,6 +281,11 @@ int host_check_options(struct nvmf_ctrl *);
 
 /* Host identifier and NQN from what the options give. */
 int host_ctrl_take_identity(struct nvmf_ctrl *);
+
+/* ---- event.c ---- */
+
+/* Asks for the first one, where somebody wants to know. */
+int host_events_start(struct nvmf_ctrl *);
 
 /* ---- keep_alive.c ---- */
 

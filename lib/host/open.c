@@ -133,7 +133,7 @@ static int end_connect(struct nvmf_ctrl *ctrl, struct task *t, int error)
 	}
 	ctrl->was_connected = true;
 	host_keep_alive_start(ctrl);
-	return 0;
+	return host_events_start(ctrl);
 }
 
 static const struct step connect_steps[] = {

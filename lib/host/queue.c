@@ -62,7 +62,8 @@ static void completed(struct capsule *c)
 	}
 	list_remove(&c->link);
 	list_prepend(&q->free, &c->link);
-	q->busy_count--;
+	q->busy_count -= !slot->is_parked;
+	slot->is_parked = false;
 	q->ended++;
 	slot->done(slot->cookie, &completion);
 }
@@ -204,6 +205,15 @@ int host_queue_submit_sqe(struct nvmf_queue *q, const struct nvme_sqe *sqe, void
 		return 0;
 	give_slot(q, slot);
 	return error == -EBUSY ? fail_full(q) : host_queue_fail_ended(q);
+}
+
+void host_queue_park(struct nvmf_queue *q)
+{
+	struct slot *slot = container_of(q->busy.prev, struct slot, capsule.link);
+
+	list_remove(&slot->capsule.link);
+	slot->is_parked = true;
+	q->busy_count--;
 }
 
 /* Bits 1:0 of the opcode, or of a Fabrics command's type (Figure 88). */

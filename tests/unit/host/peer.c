@@ -17,6 +17,7 @@ struct link {
 	struct qpair qpair;
 	struct tcp_config config;
 	uint16_t qid;
+	struct capsule *event_request;	/* held */
 	bool is_deaf;		/* nothing is received any more */
 };
 
@@ -173,10 +174,36 @@ static void discovery_log(struct link *l, struct capsule *c)
 	free(log);
 }
 
+/* One at a time: the host has no reason for more. */
+static void hold(struct link *l, struct capsule *c)
+{
+	l->peer->event_requests++;
+	if (l->peer->options.event_status)
+		answer(c, l->peer->options.event_status, 0);
+	else if (l->event_request)
+		answer(c, NVME_AER_LIMIT_EXCEEDED, 0);
+	else
+		l->event_request = c;
+}
+
+static void raise_event(struct link *l, struct capsule *c)
+{
+	struct capsule *held = l->event_request;
+
+	l->event_request = NULL;
+	if (held) {
+		held->dw1 = le32_get(c->sqe.cdw11);
+		answer(held, 0, le32_get(c->sqe.cdw10));
+	}
+	answer(c, held ? 0 : NVME_COMMAND_SEQUENCE_ERROR, 0);
+}
+
 static void admin_command(struct link *l, struct capsule *c)
 {
 	uint32_t granted = l->peer->options.queues - 1u;
 
+	if (c->sqe.opcode == l->peer->options.mute_admin)
+		return;
 	switch (c->sqe.opcode) {
 	case NVME_ADMIN_IDENTIFY:
 		identify(l, c);
@@ -186,6 +213,12 @@ static void admin_command(struct link *l, struct capsule *c)
 		break;
 	case NVME_ADMIN_SET_FEATURES:
 		answer(c, 0, granted | granted << 16);
+		break;
+	case NVME_ADMIN_ASYNC_EVENT:
+		hold(l, c);
+		break;
+	case PEER_RAISE:
+		raise_event(l, c);
 		break;
 	case NVME_ADMIN_KEEP_ALIVE:
 		l->peer->keep_alives++;

@@ -18,6 +18,10 @@
 #define PEER_BLOCKS 4096u
 #define PEER_NQN "nqn.2014-08.org.example:peer"
 
+/* An admin command that makes an event: dwords 0 and 1 of its completion are dwords 10
+ * and 11 of this one. */
+#define PEER_RAISE 0xc0
+
 struct peer_options {
 	bool header_digest, data_digest;	/* allowed */
 	uint32_t in_capsule;
@@ -35,6 +39,8 @@ struct peer_options {
 	uint32_t connect_dw0;
 	uint16_t refused_qid;			/* this I/O queue's Connect: Controller Busy */
 	bool mute_queues;			/* an I/O queue's Connect is never answered */
+	uint16_t event_status;			/* for Asynchronous Event Requests; 0: held */
+	int mute_admin;				/* this admin command is never answered; -1 */
 	int mute_opcode;			/* this I/O command is never answered; -1 */
 	int drop_opcode;			/* this one ends the connection; -1 */
 	int babble_opcode;			/* this one is answered with nonsense; -1 */
@@ -45,7 +51,7 @@ struct peer_options {
 };
 
 #define PEER_OPTIONS { .in_capsule = 4096, .maxh2cdata = 65536, .mdts = 5, .queues = 8, \
-		       .ofcs = 1, .records = 3, .mute_opcode = -1, .drop_opcode = -1, \
+		       .ofcs = 1, .records = 3, .mute_admin = -1, .mute_opcode = -1, .drop_opcode = -1, \
 		       .babble_opcode = -1, \
 		       .fail_opcode = -1 }
 
@@ -59,6 +65,7 @@ struct peer {
 	uint64_t genctr;
 
 	/* What it saw. */
+	atomic_uint event_requests;
 	atomic_uint connects, disconnects, keep_alives, shutdowns, live, ended;
 	atomic_uint connect_kato, flow_off;
 	atomic_uint terms;			/* connections that a TermReq of the host ended */
