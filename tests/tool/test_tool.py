@@ -291,6 +291,142 @@ class Perf(ToolCase):
         self.assertRegex(seen.decode(), r'IOPS .*MiB/s')
 
 
+class PerfQueues(ToolCase):
+    """Several queues a thread, several controllers, and a client that spins."""
+
+    def perf(self, *args):
+        return self.json('perf', '--time', '1', *args)
+
+    def test_queues_share_threads(self):
+        for threads, spin in (('1', ()), ('2', ()), ('1', ('--spin',)), ('7', ())):
+            with self.subTest(threads=threads, spin=spin):
+                before = self.json('smart-log')['host_read_commands']
+                o = self.perf('--queues', '7', '--threads', threads, '--depth', '3', *spin)
+                self.assertEqual((o['queues'], o['threads']), (7, int(threads)))
+                self.assertEqual(o['spin'], bool(spin))
+                self.assertGreater(o['reads'], 100)
+                after = self.json('smart-log')['host_read_commands']
+                self.assertEqual(after - before, o['reads'])
+
+    def test_several_controllers_have_more_queues_than_one_grants(self):
+        done = self.run_tool('perf', '--time', '1', '--queues', '200', '--depth', '1', '--json')
+        self.assertIn(b'grants 128 of 200 queues', done.stderr)
+        self.assertEqual(json.loads(done.stdout)['queues'], 128)
+        o = self.perf('--queues', '70', '--controllers', '2', '--depth', '1', '--threads', '1')
+        self.assertEqual((o['controllers'], o['queues']), (2, 140))
+        self.assertGreater(o['reads'], 140)
+
+    def test_percentiles_rise(self):
+        got = self.perf()['latency_us']
+        order = [got[name] for name in ('min', 'p50', 'p90', 'p99', 'p99.9', 'p99.99', 'max')]
+        self.assertEqual(order, sorted(order))
+        self.assertGreater(order[0], 0)
+
+    def test_large_writes_that_the_socket_does_not_take_at_once(self):
+        o = self.perf('--queues', '3', '--threads', '1', '--size', '1M', '--depth', '16',
+                      '--mix', '0')
+        self.assertGreater(o['writes'], 0)
+
+
+class PerfVerify(ToolCase):
+    """What was written is what is read; and what is not so, is told."""
+
+    devices = ('ramdisk:5M', 'ramdisk:1M?bs=4096', 'error:read=EIO&rate=0.01/ramdisk:8M')
+
+    def read_all(self, nsid='1'):
+        return self.ok('read', '-N', nsid)
+
+    def test_fill_writes_every_block(self):
+        self.assertEqual(self.read_all().count(b'\0'), 5 * MIB)
+        self.ok('perf', '--time', '1', '--fill', '--queues', '3')
+        data = self.read_all()
+        blank = [lba for lba in range(5 * MIB // 512) if not any(data[lba * 512:][:512])]
+        self.assertEqual((len(data), blank), (5 * MIB, []))
+
+    def test_passes_where_all_is_well(self):
+        for args in (['--mix', '50'], ['--mix', '0', '--queues', '4'], ['--threads', '1'],
+                     ['--sequential', '--mix', '70', '--size', '1536', '--queues', '3', '-G'],
+                     ['-N', '2', '--mix', '50', '--size', '12k', '--depth', '4', '--queues', '5']):
+            with self.subTest(args=args):
+                o = self.json('perf', '--time', '1', '--verify', *args)
+                self.assertTrue(o['verified'])
+                self.assertGreater(o['reads'] + o['writes'], 10)
+
+    def test_every_block_says_which_it_is(self):
+        self.ok('perf', '--time', '1', '--verify', '--mix', '50', '-N', '2', '--depth', '4')
+        data = self.read_all('2')
+        labels = [int.from_bytes(data[at:at + 8], 'little') for at in range(0, MIB, 4096)]
+        self.assertEqual(labels, list(range(256)))
+        generations = [data[at + 8:at + 16] for at in range(0, MIB, 4096)]
+        self.assertGreater(len(set(generations)), 1)
+
+    def test_a_failing_read_and_too_small_a_namespace(self):
+        self.assert_fails(self.run_tool('perf', '-N', '3', '--verify', '--time', '1'),
+                          'an I/O failed')
+        self.assert_fails(self.run_tool('perf', '-N', '2', '--verify', '--depth', '64',
+                                        '--queues', '5'), 'too small')
+
+
+class PerfVerifyFinds(unittest.TestCase):
+    """The file behind the namespace is changed under a run that never writes its
+    start again; reading all back has to find it."""
+
+    assert_fails = ToolCase.assert_fails
+    SIZE = 32 * MIB
+
+    def perf_against(self, spoil):
+        """perf --verify; `spoil` is given the file when its start has been filled."""
+        room = daemon.Room()
+        self.addCleanup(room.remove)
+        path = room.file('disk', self.SIZE)
+        with daemon.Daemon(f'file:{path}?bs=512', room=room) as target, \
+                open(path, 'r+b', 0) as disk:
+            with subprocess.Popen([NVMF, 'perf', '-a', target.host, '-s', str(target.ports['io']),
+                                   '-n', target.nqn, '--verify', '--time', '2', '--depth', '4'],
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+                self.wait_for_fill(disk, running)
+                spoil(disk)
+                said = running.communicate(timeout=TIME_LIMIT)
+        return subprocess.CompletedProcess('perf', running.returncode, *said)
+
+    def wait_for_fill(self, disk, running):
+        while not any(os.pread(disk.fileno(), 512, self.SIZE - 512)):
+            self.assertIsNone(running.poll())
+            time.sleep(0.02)
+
+    def test_nothing_where_nothing_is_wrong(self):
+        done = self.perf_against(lambda disk: None)
+        self.assertEqual((done.returncode, done.stderr), (0, b''))
+
+    def test_a_block_of_something_else(self):
+        done = self.perf_against(lambda disk: os.pwrite(disk.fileno(), b'\xa5' * 512, 5 * 512))
+        self.assert_fails(done, 'verify: LBA 5: found nothing that this run wrote: a5 a5')
+
+    def test_a_block_in_the_wrong_place(self):
+        def misplace(disk):
+            os.pwrite(disk.fileno(), os.pread(disk.fileno(), 512, 9 * 512), 7 * 512)
+        done = self.perf_against(misplace)
+        self.assert_fails(done, 'verify: LBA 7: found LBA 9 of generation 0')
+
+    def test_one_byte(self):
+        def flip(disk):
+            byte = os.pread(disk.fileno(), 1, 3 * 512 + 300)[0]
+            os.pwrite(disk.fileno(), bytes([byte ^ 0x10]), 3 * 512 + 300)
+        self.assert_fails(self.perf_against(flip), 'verify: LBA 3: byte 300 is wrong')
+
+
+class PerfVerifyStale(unittest.TestCase):
+    """A target that loses writes."""
+
+    assert_fails = ToolCase.assert_fails
+
+    def test_a_write_that_went_nowhere(self):
+        with daemon.Daemon('null:16M') as target:
+            done = nvmf('perf', '-a', target.host, '-s', str(target.ports['io']), '-n',
+                        target.nqn, '--verify', '--time', '1', '--mix', '0')
+        self.assert_fails(done, 'found nothing that this run wrote: 00 00')
+
+
 NEED_A_SUBSYSTEM = ('id-ns', 'list-ns', 'smart-log', 'read', 'write', 'flush', 'perf')
 
 

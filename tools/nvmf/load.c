@@ -10,7 +10,8 @@
 struct shot {
 	struct load *load;
 	uint8_t *data;
-	uint64_t started;
+	uint64_t started, spot;
+	uint32_t blocks;
 	bool is_write;
 };
 
@@ -22,71 +23,7 @@ uint64_t load_now(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* ---- counting -------------------------------------------------------------------------------- */
-
-static unsigned int bucket_of(uint64_t ns)
-{
-	unsigned int msb;
-
-	if (ns < 1u << BUCKET_BITS)
-		return (unsigned int)ns;
-	msb = 63u - (unsigned int)__builtin_clzll(ns);
-	return ((msb - BUCKET_BITS + 1) << BUCKET_BITS) +
-	       (unsigned int)(ns >> (msb - BUCKET_BITS) & ((1u << BUCKET_BITS) - 1));
-}
-
-/* The middle of a bucket. */
-static uint64_t value_of(unsigned int bucket)
-{
-	unsigned int shift, digits = bucket & ((1u << BUCKET_BITS) - 1);
-
-	if (bucket < 1u << BUCKET_BITS)
-		return bucket;
-	shift = (bucket >> BUCKET_BITS) - 1;
-	return (((uint64_t)1 << BUCKET_BITS) + digits) * ((uint64_t)1 << shift) +
-	       (((uint64_t)1 << shift) >> 1);
-}
-
-static void count(struct tally *t, uint64_t ns, bool is_write)
-{
-	if (is_write)
-		t->writes++;
-	else
-		t->reads++;
-	t->sum += ns;
-	if (ns < t->least)
-		t->least = ns;
-	if (ns > t->most)
-		t->most = ns;
-	t->buckets[bucket_of(ns)]++;
-}
-
-void tally_add(struct tally *to, const struct tally *from)
-{
-	to->reads += from->reads;
-	to->writes += from->writes;
-	to->sum += from->sum;
-	if (from->least < to->least)
-		to->least = from->least;
-	if (from->most > to->most)
-		to->most = from->most;
-	for (unsigned int i = 0; i < BUCKETS; i++)
-		to->buckets[i] += from->buckets[i];
-}
-
-uint64_t tally_percentile(const struct tally *t, double share)
-{
-	uint64_t total = t->reads + t->writes, seen = 0;
-
-	for (unsigned int i = 0; i < BUCKETS; i++) {
-		seen += t->buckets[i];
-		if (seen && (double)seen >= share * (double)total)
-			return value_of(i) < t->most ? value_of(i) : t->most;
-	}
-	return 0;
-}
-
-/* ---- one I/O after another ---------------------------------------------------------------------- */
+/* ---- where to -------------------------------------------------------------------------------- */
 
 /* xorshift64*: random enough for places on a disk. */
 static uint32_t draw(struct load *l)
@@ -97,17 +34,41 @@ static uint32_t draw(struct load *l)
 	return (uint32_t)(l->random * 0x2545f4914f6cdd1du >> 32);
 }
 
+static uint64_t draw_place(struct load *l)
+{
+	if (l->places <= UINT32_MAX)
+		return draw(l) * l->places >> 32;
+	return ((uint64_t)draw(l) << 32 | draw(l)) % l->places;
+}
+
+static uint64_t after(const struct load *l, uint64_t place)
+{
+	return place + 1 < l->places ? place + 1 : 0;
+}
+
+static uint64_t choose_place(struct load *l)
+{
+	uint64_t place = l->next;
+
+	if (l->plan->order == LOAD_RANDOM)
+		return draw_place(l);
+	l->next = l->plan->order == LOAD_ONCE ? place + 1 : after(l, place);
+	return place;
+}
+
+/* What is known of a place's contents holds while nobody else is at it: the next
+ * free one will do.  There are more of them than commands. */
 static uint64_t choose_spot(struct load *l)
 {
-	uint64_t spots = l->plan->spots, spot = l->next_spot;
+	struct pattern *pattern = l->plan->pattern;
+	uint64_t place = choose_place(l);
 
-	if (l->plan->is_sequential) {
-		l->next_spot = spot + 1 < spots ? spot + 1 : 0;
-		return spot;
-	}
-	if (spots <= UINT32_MAX)
-		return draw(l) * spots >> 32;
-	return ((uint64_t)draw(l) << 32 | draw(l)) % spots;
+	if (!pattern || l->plan->order == LOAD_ONCE)
+		return l->first + place;
+	while (pattern_is_claimed(pattern, l->first + place))
+		place = after(l, place);
+	pattern_claim(pattern, l->first + place);
+	return l->first + place;
 }
 
 static bool choose_write(struct load *l)
@@ -119,27 +80,70 @@ static bool choose_write(struct load *l)
 	return ((uint64_t)draw(l) * 100 >> 32) >= percent;
 }
 
+/* ---- one I/O after another ---------------------------------------------------------------------- */
+
+static uint64_t lba_of(const struct shot *s)
+{
+	return s->spot * s->load->plan->io_blocks;
+}
+
+static void aim(struct load *l, struct shot *s)
+{
+	uint64_t left;
+
+	s->spot = choose_spot(l);
+	left = l->plan->blocks - lba_of(s);
+	s->blocks = left < l->plan->io_blocks ? (uint32_t)left : l->plan->io_blocks;
+	s->is_write = choose_write(l);
+}
+
+static void prepare_data(const struct load_plan *plan, struct shot *s)
+{
+	if (!plan->pattern)
+		return;
+	if (!s->is_write) {
+		pattern_spoil(plan->pattern, s->blocks, s->data);
+		return;
+	}
+	if (plan->order != LOAD_ONCE)
+		pattern_renew(plan->pattern, s->spot);
+	pattern_fill(plan->pattern, lba_of(s), s->blocks, s->data);
+}
+
 static void shot_over(void *cookie, const struct nvmf_completion *completion);
+
+static int submit(struct shot *s)
+{
+	struct load *l = s->load;
+	uint32_t nsid = l->plan->nsid, bytes = s->blocks * l->plan->block_size;
+
+	if (s->is_write)
+		return nvmf_queue_submit_write(l->queue, nsid, lba_of(s), s->blocks, s->data, bytes,
+					       shot_over, s);
+	return nvmf_queue_submit_read(l->queue, nsid, lba_of(s), s->blocks, s->data, bytes,
+				      shot_over, s);
+}
 
 static void shoot(struct shot *s, uint64_t now)
 {
 	struct load *l = s->load;
-	const struct load_plan *p = l->plan;
-	uint64_t lba = choose_spot(l) * p->io_blocks;
-	uint32_t bytes = p->io_blocks * p->block_size;
 	int error;
 
 	s->started = now;
-	s->is_write = choose_write(l);
-	error = s->is_write ?
-		nvmf_queue_submit_write(l->queue, p->nsid, lba, p->io_blocks, s->data, bytes,
-					shot_over, s) :
-		nvmf_queue_submit_read(l->queue, p->nsid, lba, p->io_blocks, s->data, bytes,
-				       shot_over, s);
+	aim(l, s);
+	prepare_data(l->plan, s);
+	error = submit(s);
 	if (!error)
-		l->under_way++;
+		++*l->under_way;
 	else if (!l->error)
 		l->error = error;
+}
+
+static bool goes_on(const struct load *l, uint64_t now)
+{
+	if (l->plan->order == LOAD_ONCE && l->next >= l->places)
+		return false;
+	return now < l->plan->end && !atomic_load_explicit(&l->plan->stop, memory_order_relaxed);
 }
 
 static void note_failure(struct load *l, const struct nvmf_completion *completion)
@@ -150,40 +154,51 @@ static void note_failure(struct load *l, const struct nvmf_completion *completio
 	atomic_store(&l->plan->stop, true);
 }
 
+static void check_data(struct load *l, const struct shot *s)
+{
+	struct load_plan *plan = l->plan;
+
+	if (!plan->pattern)
+		return;
+	if (!s->is_write && !l->mismatch[0] &&
+	    !pattern_check(plan->pattern, lba_of(s), s->blocks, s->data, l->mismatch,
+			   sizeof(l->mismatch)))
+		atomic_store(&plan->stop, true);
+	pattern_release(plan->pattern, s->spot * plan->io_blocks / plan->pattern->unit);
+}
+
 static void shot_over(void *cookie, const struct nvmf_completion *completion)
 {
 	struct shot *s = cookie;
 	struct load *l = s->load;
 	uint64_t now = load_now();
 
-	l->under_way--;
+	--*l->under_way;
 	if (completion->error || !nvmf_status_is_success(completion->status)) {
 		note_failure(l, completion);
 		return;
 	}
-	count(&l->tally, now - s->started, s->is_write);
-	if (now < l->plan->end && !atomic_load_explicit(&l->plan->stop, memory_order_relaxed))
+	tally_count(l->tally, now - s->started, s->is_write);
+	check_data(l, s);
+	if (goes_on(l, now))
 		shoot(s, now);
 }
 
-static void *run(void *context)
+void load_begin(struct load *l)
 {
-	struct load *l = context;
 	uint64_t now = load_now();
 
-	for (unsigned int i = 0; i < l->plan->depth; i++)
+	for (unsigned int i = 0; i < l->plan->depth && goes_on(l, now); i++)
 		shoot(&l->shots[i], now);
-	while (l->under_way) {
-		int n = nvmf_queue_wait(l->queue, -1);
+	load_note(l, 0);
+}
 
-		if (n < 0 && !l->error)
-			l->error = n;
-		atomic_store_explicit(&l->ended, l->tally.reads + l->tally.writes,
-				      memory_order_relaxed);
-	}
+void load_note(struct load *l, int result)
+{
+	if (result < 0 && !l->error)
+		l->error = result;
 	if (l->error)
 		atomic_store(&l->plan->stop, true);
-	return NULL;
 }
 
 /* ---- life ------------------------------------------------------------------------------------------ */
@@ -198,8 +213,21 @@ static void scribble(struct load *l, size_t size)
 	}
 }
 
+/* A part of its own, but for random I/O of no known contents: all places then. */
+static void take_places(struct load *l, unsigned int number, unsigned int count)
+{
+	const struct load_plan *plan = l->plan;
+	uint64_t share = plan->spots / count, rest = plan->spots % count;
+
+	l->places = plan->spots;
+	if (!plan->pattern && plan->order != LOAD_ONCE && (plan->order == LOAD_RANDOM || !share))
+		return;
+	l->first = share * number + (number < rest ? number : rest);
+	l->places = share + (number < rest);
+}
+
 int load_init(struct load *l, struct load_plan *plan, struct nvmf_queue *queue,
-	      unsigned int number)
+	      unsigned int number, unsigned int count)
 {
 	size_t bytes = (size_t)plan->io_blocks * plan->block_size;
 
@@ -207,7 +235,7 @@ int load_init(struct load *l, struct load_plan *plan, struct nvmf_queue *queue,
 	l->plan = plan;
 	l->queue = queue;
 	l->random = 0x9e3779b97f4a7c15u * (number + 1);
-	l->tally.least = UINT64_MAX;
+	take_places(l, number, count);
 	l->shots = calloc(plan->depth, sizeof(*l->shots));
 	if (!l->shots || posix_memalign((void **)&l->memory, 4096, bytes * plan->depth))
 		return -1;
@@ -221,21 +249,4 @@ void load_free(struct load *l)
 {
 	free(l->shots);
 	free(l->memory);
-}
-
-int load_start(struct load *l)
-{
-	int error;
-
-	nvmf_queue_detach(l->queue);
-	error = pthread_create(&l->thread, NULL, run, l);
-	if (error)
-		nvmf_queue_attach(l->queue);
-	return error;
-}
-
-void load_join(struct load *l)
-{
-	pthread_join(l->thread, NULL);
-	nvmf_queue_attach(l->queue);
 }

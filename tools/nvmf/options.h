@@ -33,8 +33,8 @@ struct settings {
 	uint64_t log_id, log_length, log_offset, log_parameter;
 	bool retain, raw;
 
-	uint64_t depth, io_size, read_percent, seconds;
-	bool is_random, is_sequential;
+	uint64_t depth, io_size, read_percent, seconds, controllers, threads;
+	bool is_random, is_sequential, spin, fill, verify;
 
 	const char *format;
 	bool json, words, quiet, help;

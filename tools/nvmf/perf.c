@@ -1,114 +1,204 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* perf: how many I/Os, how fast. */
+/* perf: how many I/Os, how fast; and whether what was written is what is read. */
 #include "command.h"
-#include "json.h"
-#include "load.h"
+#include "driver.h"
 #include "number.h"
+#include "report.h"
 #include "session.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+/* How the whole namespace is written or read: in large commands, few at a time. */
+#define WHOLE_SIZE (128u * 1024)
+#define WHOLE_DEPTH 8
+
 struct perf {
 	const struct settings *settings;
-	struct nvmf_ctrl *ctrl;
+	struct nvmf_ctrl **ctrls;
+	unsigned int ctrl_count;
+	struct nvmf_queue **queues;
+	unsigned int count, threads;
 	struct nvmf_ns_info ns;
-	struct load_plan plan;
-	struct load *loads;
-	unsigned int count, started;
-	bool has_lost_controller;
-	uint64_t begun;
-	double seconds;
+	struct pattern pattern;
+	struct load_plan timed;
+	double seconds;			/* of the timed phase */
 	struct tally tally;
 };
 
+/* One go of all queues: filling, the measured one, or reading back. */
+struct phase {
+	struct perf *perf;
+	struct load_plan *plan;
+	struct load *loads;
+	struct driver *drivers;
+	unsigned int inited, started;	/* drivers */
+	const struct nvmf_ctrl *lost;
+	uint64_t begun;
+};
+
+/* ---- connecting ------------------------------------------------------------------------------------ */
+
+static void add_queues(struct perf *p, struct nvmf_ctrl *ctrl)
+{
+	struct nvmf_queue *queue;
+
+	for (unsigned int i = 0; (queue = nvmf_ctrl_queue(ctrl, i)); i++)
+		p->queues[p->count++] = queue;
+}
+
+/* A controller grants as many queues as it likes, so one may not be enough. */
+static int connect_all(struct perf *p)
+{
+	const struct settings *s = p->settings;
+
+	p->ctrls = calloc(s->controllers, sizeof(struct nvmf_ctrl *));
+	p->queues = calloc(s->controllers * s->queues, sizeof(struct nvmf_queue *));
+	if (!p->ctrls || !p->queues)
+		return fail("out of memory");
+	while (p->ctrl_count < s->controllers) {
+		struct nvmf_ctrl *ctrl = session_open_io(s, (unsigned int)s->depth + 1);
+
+		if (!ctrl)
+			return -1;
+		p->ctrls[p->ctrl_count++] = ctrl;
+		add_queues(p, ctrl);
+	}
+	return 0;
+}
+
+static void disconnect_all(struct perf *p)
+{
+	for (unsigned int i = 0; i < p->ctrl_count; i++)
+		nvmf_ctrl_destroy(p->ctrls[i]);
+	free(p->ctrls);
+	free(p->queues);
+	pattern_free(&p->pattern);
+}
+
 /* ---- preparing ------------------------------------------------------------------------------------ */
+
+static uint32_t max_transfer(const struct perf *p)
+{
+	struct nvmf_ctrl_info info;
+
+	nvmf_ctrl_info(p->ctrls[0], &info);
+	return info.max_transfer;
+}
 
 static int check_size(const struct perf *p)
 {
 	const struct settings *s = p->settings;
-	struct nvmf_ctrl_info info;
 
-	nvmf_ctrl_info(p->ctrl, &info);
 	if (s->io_size % p->ns.block_size)
 		return fail("--size: %llu is no multiple of the block size %u",
 			    (unsigned long long)s->io_size, p->ns.block_size);
-	if (s->io_size > info.max_transfer)
-		return fail("--size: the controller takes %u bytes a command", info.max_transfer);
+	if (s->io_size > max_transfer(p))
+		return fail("--size: the controller takes %u bytes a command", max_transfer(p));
 	if (s->io_size / p->ns.block_size > p->ns.blocks)
 		return fail("--size: the namespace is smaller");
 	return 0;
 }
 
+static unsigned int processors(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof(set), &set) ? 1 : (unsigned int)CPU_COUNT(&set);
+}
+
+static void choose_threads(struct perf *p)
+{
+	uint64_t wanted = p->settings->threads;
+
+	p->threads = wanted ? (unsigned int)wanted : processors();
+	if (p->threads > p->count)
+		p->threads = p->count;
+}
+
 static void make_plan(struct perf *p)
 {
 	const struct settings *s = p->settings;
-	unsigned int room = nvmf_queue_depth(nvmf_ctrl_queue(p->ctrl, 0));
+	unsigned int room = nvmf_queue_depth(p->queues[0]);
 
-	p->plan.nsid = p->ns.nsid;
-	p->plan.block_size = p->ns.block_size;
-	p->plan.io_blocks = (uint32_t)(s->io_size / p->ns.block_size);
-	p->plan.spots = p->ns.blocks / p->plan.io_blocks;
-	p->plan.depth = s->depth < room ? (unsigned int)s->depth : room;
-	p->plan.read_percent = (unsigned int)s->read_percent;
-	p->plan.is_sequential = s->is_sequential;
+	p->timed.nsid = p->ns.nsid;
+	p->timed.block_size = p->ns.block_size;
+	p->timed.io_blocks = (uint32_t)(s->io_size / p->ns.block_size);
+	p->timed.blocks = p->ns.blocks;
+	p->timed.spots = p->ns.blocks / p->timed.io_blocks;
+	p->timed.depth = s->depth < room ? (unsigned int)s->depth : room;
+	p->timed.read_percent = (unsigned int)s->read_percent;
+	p->timed.order = s->is_sequential ? LOAD_SEQUENTIAL : LOAD_RANDOM;
 }
 
-static int make_loads(struct perf *p)
+/* Every command under way has a place of its own then. */
+static int make_pattern(struct perf *p)
 {
-	while (nvmf_ctrl_queue(p->ctrl, p->count))
-		p->count++;
-	p->loads = calloc(p->count, sizeof(*p->loads));
-	if (!p->loads)
-		return fail("out of memory");
-	for (unsigned int i = 0; i < p->count; i++) {
-		if (load_init(&p->loads[i], &p->plan, nvmf_ctrl_queue(p->ctrl, i), i))
-			return fail("out of memory for the buffers");
-		p->loads[i].next_spot = p->plan.spots / p->count * i;
-	}
+	struct load_plan *t = &p->timed;
+
+	if (t->spots / p->count < t->depth)
+		return fail("--verify: the namespace is too small for %u queues of depth %u",
+			    p->count, t->depth);
+	if (pattern_init(&p->pattern, t->block_size, t->io_blocks, t->blocks))
+		return fail("--verify: out of memory for what the blocks hold");
+	t->pattern = &p->pattern;
 	return 0;
 }
 
 /* Says what is not as it was asked for. */
 static void tell_limits(const struct perf *p)
 {
-	if (p->count < p->settings->queues)
+	unsigned long long wanted = p->settings->queues * p->settings->controllers;
+
+	if (p->count < wanted)
 		fprintf(stderr, "nvmf: the controller grants %u of %llu queues\n", p->count,
-			(unsigned long long)p->settings->queues);
-	if (p->plan.depth < p->settings->depth)
-		fprintf(stderr, "nvmf: the controller's queues are %u deep\n", p->plan.depth);
+			wanted);
+	if (p->timed.depth < p->settings->depth)
+		fprintf(stderr, "nvmf: the controller's queues are %u deep\n", p->timed.depth);
 }
 
-/* ---- running ----------------------------------------------------------------------------------------- */
+static int prepare(struct perf *p)
+{
+	if (session_namespace(p->ctrls[0], p->settings, &p->ns) || check_size(p))
+		return -1;
+	choose_threads(p);
+	make_plan(p);
+	tell_limits(p);
+	return p->settings->verify ? make_pattern(p) : 0;
+}
 
-static uint64_t ended(const struct perf *p)
+/* ---- watching ----------------------------------------------------------------------------------------- */
+
+static uint64_t ended(const struct phase *h)
 {
 	uint64_t sum = 0;
 
-	for (unsigned int i = 0; i < p->started; i++)
-		sum += atomic_load_explicit(&p->loads[i].ended, memory_order_relaxed);
+	for (unsigned int i = 0; i < h->started; i++)
+		sum += atomic_load_explicit(&h->drivers[i].ended, memory_order_relaxed);
 	return sum;
 }
 
-static void tell_progress(const struct perf *p, uint64_t now, uint64_t before, uint64_t ios)
+static void tell_progress(const struct phase *h, uint64_t now, uint64_t before, uint64_t ios)
 {
 	double iops = (double)(ios - before);
+	double size = (double)h->plan->io_blocks * h->plan->block_size;
 
-	fprintf(stderr, "\r%3.0f s  %.0f IOPS  %.1f MiB/s\033[K", (double)(now - p->begun) / 1e9,
-		iops, iops * (double)p->settings->io_size / 1048576);
+	fprintf(stderr, "\r%3.0f s  %.0f IOPS  %.1f MiB/s\033[K", (double)(now - h->begun) / 1e9,
+		iops, iops * size / 1048576);
 }
 
-static void tell_each_second(const struct perf *p, uint64_t now, uint64_t *told, uint64_t *before)
+static void tell_each_second(const struct phase *h, uint64_t now, uint64_t *told, uint64_t *before)
 {
 	uint64_t ios;
 
-	if (now - *told < 1000000000u || p->settings->quiet || !isatty(STDERR_FILENO))
+	if (now - *told < 1000000000u || h->perf->settings->quiet || !isatty(STDERR_FILENO))
 		return;
-	ios = ended(p);
-	tell_progress(p, now, *before, ios);
+	ios = ended(h);
+	tell_progress(h, now, *before, ios);
 	*told += 1000000000u;
 	*before = ios;
 }
@@ -121,18 +211,36 @@ static bool is_interrupted(void)
 					 sigismember(&pending, SIGTERM));
 }
 
-/* This thread keeps the controller alive and watches. */
-static void watch(struct perf *p)
+static bool is_over(const struct phase *h)
 {
-	uint64_t now, told = p->begun, before = 0;
+	for (unsigned int i = 0; i < h->started; i++)
+		if (!atomic_load(&h->drivers[i].is_over))
+			return false;
+	return true;
+}
 
-	while ((now = load_now()) < p->plan.end && !atomic_load(&p->plan.stop)) {
-		p->has_lost_controller = nvmf_ctrl_wait(p->ctrl, 100) < 0;
-		if (p->has_lost_controller || is_interrupted())
-			atomic_store(&p->plan.stop, true);
-		tell_each_second(p, now, &told, &before);
+/* Keep alive for each controller; the first's descriptor is the one to sleep on. */
+static void keep_alive(struct phase *h)
+{
+	struct perf *p = h->perf;
+
+	for (unsigned int i = p->ctrl_count; i-- > 0;)
+		if (nvmf_ctrl_wait(p->ctrls[i], i ? 0 : 20) < 0)
+			h->lost = p->ctrls[i];
+}
+
+/* This thread keeps the controllers alive and watches. */
+static void watch(struct phase *h)
+{
+	uint64_t now, told = h->begun, before = 0;
+
+	while ((now = load_now()) < h->plan->end && !atomic_load(&h->plan->stop) && !is_over(h)) {
+		keep_alive(h);
+		if (h->lost || is_interrupted())
+			atomic_store(&h->plan->stop, true);
+		tell_each_second(h, now, &told, &before);
 	}
-	if (told != p->begun)
+	if (told != h->begun)
 		fprintf(stderr, "\r\033[K");
 }
 
@@ -147,13 +255,43 @@ static void block_interrupts(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-static int start(struct perf *p)
+/* ---- a phase ------------------------------------------------------------------------------------------- */
+
+static int make_loads(struct phase *h)
 {
-	p->begun = load_now();
-	p->plan.end = p->begun + p->settings->seconds * 1000000000u;
-	for (; p->started < p->count; p->started++)
-		if (load_start(&p->loads[p->started])) {
-			atomic_store(&p->plan.stop, true);
+	struct perf *p = h->perf;
+
+	h->loads = calloc(p->count, sizeof(*h->loads));
+	h->drivers = calloc(p->threads, sizeof(*h->drivers));
+	if (!h->loads || !h->drivers)
+		return fail("out of memory");
+	for (unsigned int i = 0; i < p->count; i++)
+		if (load_init(&h->loads[i], h->plan, p->queues[i], i, p->count))
+			return fail("out of memory for the buffers");
+	return 0;
+}
+
+/* Spreads the queues evenly; neighbours share a thread. */
+static int make_drivers(struct phase *h)
+{
+	struct perf *p = h->perf;
+
+	for (unsigned int i = 0; i < p->threads; i++) {
+		unsigned int first = p->count * i / p->threads;
+		unsigned int end = p->count * (i + 1) / p->threads;
+
+		if (driver_init(&h->drivers[i], h->loads + first, end - first, p->settings->spin))
+			return -1;
+		h->inited++;
+	}
+	return 0;
+}
+
+static int start(struct phase *h)
+{
+	for (; h->started < h->inited; h->started++)
+		if (driver_start(&h->drivers[h->started])) {
+			atomic_store(&h->plan->stop, true);
 			return fail("could not start a thread");
 		}
 	return 0;
@@ -161,6 +299,8 @@ static int start(struct perf *p)
 
 static int check_load(const struct load *l)
 {
+	if (l->mismatch[0])
+		return fail("verify: %s", l->mismatch);
 	if (l->has_failed && !l->bad.error)
 		return fail("an I/O failed: %s", nvmf_status_text(l->bad.status, false));
 	if (l->has_failed || l->error)
@@ -168,106 +308,121 @@ static int check_load(const struct load *l)
 	return 0;
 }
 
-static int run(struct perf *p)
+/* The loads were told to stop and may not have noticed why: the queues go first. */
+static int check_loads(const struct phase *h)
+{
+	for (unsigned int i = 0; i < h->perf->count; i++)
+		if (check_load(&h->loads[i]))
+			return -1;
+	return h->lost ? fail("%s", nvmf_ctrl_error(h->lost)) : 0;
+}
+
+static int run_threads(struct phase *h, uint64_t ns)
 {
 	int result;
 
-	block_interrupts();
-	result = start(p);
+	h->begun = load_now();
+	h->plan->end = ns < UINT64_MAX - h->begun ? h->begun + ns : UINT64_MAX;
+	result = start(h);
 	if (!result)
-		watch(p);
-	for (unsigned int i = 0; i < p->started; i++)
-		load_join(&p->loads[i]);
-	p->seconds = (double)(load_now() - p->begun) / 1e9;
-	p->tally.least = UINT64_MAX;
-	for (unsigned int i = 0; i < p->started && !result; i++) {
-		result = check_load(&p->loads[i]);
-		tally_add(&p->tally, &p->loads[i].tally);
+		watch(h);
+	for (unsigned int i = 0; i < h->started; i++)
+		driver_join(&h->drivers[i]);
+	return result ? result : check_loads(h);
+}
+
+static void free_phase(struct phase *h)
+{
+	for (unsigned int i = 0; i < h->inited; i++)
+		driver_free(&h->drivers[i]);
+	for (unsigned int i = 0; h->loads && i < h->perf->count; i++)
+		load_free(&h->loads[i]);
+	free(h->drivers);
+	free(h->loads);
+}
+
+static void sum_up(struct phase *h)
+{
+	struct perf *p = h->perf;
+	uint64_t finished = h->begun;
+
+	tally_init(&p->tally);
+	for (unsigned int i = 0; i < h->started; i++) {
+		tally_add(&p->tally, &h->drivers[i].tally);
+		if (h->drivers[i].finished > finished)
+			finished = h->drivers[i].finished;
 	}
-	/* The loads were told to stop and may not have noticed why. */
-	if (!result && p->has_lost_controller)
-		result = fail("%s", nvmf_ctrl_error(p->ctrl));
+	p->seconds = (double)(finished - h->begun) / 1e9;
+}
+
+static int run_phase(struct perf *p, struct load_plan *plan, uint64_t ns)
+{
+	struct phase h = { .perf = p, .plan = plan };
+	int result;
+
+	result = make_loads(&h) || make_drivers(&h) ? -1 : run_threads(&h, ns);
+	if (plan == &p->timed)
+		sum_up(&h);
+	free_phase(&h);
 	return result;
 }
 
-/* ---- telling ------------------------------------------------------------------------------------------ */
+/* ---- the whole namespace -------------------------------------------------------------------------------- */
 
-struct result {
-	double iops, mib, mean, least, most, p50, p99, p999;	/* latencies in us */
-};
-
-static struct result result_of(const struct perf *p)
+/* The largest commands that the units of the pattern fit in. */
+static uint32_t whole_blocks(const struct perf *p)
 {
-	const struct tally *t = &p->tally;
-	double ios = (double)(t->reads + t->writes);
+	uint32_t unit = p->timed.io_blocks, most = max_transfer(p);
 
-	return (struct result){
-		.iops = ios / p->seconds,
-		.mib = ios * (double)p->settings->io_size / 1048576 / p->seconds,
-		.mean = ios > 0 ? (double)t->sum / ios / 1000 : 0,
-		.least = ios > 0 ? (double)t->least / 1000 : 0,
-		.most = (double)t->most / 1000,
-		.p50 = (double)tally_percentile(t, 0.5) / 1000,
-		.p99 = (double)tally_percentile(t, 0.99) / 1000,
-		.p999 = (double)tally_percentile(t, 0.999) / 1000,
-	};
+	if (most > WHOLE_SIZE)
+		most = WHOLE_SIZE;
+	most /= unit * p->ns.block_size;
+	return most ? most * unit : unit;
 }
 
-static int print_json(const struct perf *p, const struct result *r)
+static int do_whole(struct perf *p, unsigned int read_percent)
 {
-	json_t *o = json_object(), *l = json_object();
+	uint32_t blocks = whole_blocks(p);
+	struct load_plan plan = {
+		.nsid = p->timed.nsid, .block_size = p->timed.block_size, .io_blocks = blocks,
+		.blocks = p->timed.blocks,
+		.spots = p->timed.blocks / blocks + (p->timed.blocks % blocks ? 1 : 0),
+		.depth = p->timed.depth < WHOLE_DEPTH ? p->timed.depth : WHOLE_DEPTH,
+		.read_percent = read_percent, .order = LOAD_ONCE, .pattern = p->timed.pattern };
 
-	json_add_number(o, "size", p->settings->io_size);
-	json_add_number(o, "depth", p->plan.depth);
-	json_add_number(o, "queues", p->count);
-	json_add_number(o, "read_percent", p->plan.read_percent);
-	json_add_bool(o, "sequential", p->plan.is_sequential);
-	json_add(o, "seconds", json_real(p->seconds));
-	json_add_number(o, "reads", p->tally.reads);
-	json_add_number(o, "writes", p->tally.writes);
-	json_add(o, "iops", json_real(r->iops));
-	json_add(o, "mib_per_second", json_real(r->mib));
-	json_add(l, "mean", json_real(r->mean));
-	json_add(l, "min", json_real(r->least));
-	json_add(l, "max", json_real(r->most));
-	json_add(l, "p50", json_real(r->p50));
-	json_add(l, "p99", json_real(r->p99));
-	json_add(l, "p99.9", json_real(r->p999));
-	json_add(o, "latency_us", l);
-	return json_print(o, stdout);
-}
-
-static int print(const struct perf *p, const struct result *r)
-{
-	char size[SIZE_TEXT];
-
-	printf("%s, %u %s of depth %u, %u %% reads, %s, %.1f s\n",
-	       size_text((double)p->settings->io_size, size), p->count,
-	       p->count == 1 ? "queue" : "queues", p->plan.depth, p->plan.read_percent,
-	       p->plan.is_sequential ? "sequential" : "random", p->seconds);
-	printf("  %.0f IOPS   %.1f MiB/s   %llu reads, %llu writes\n", r->iops, r->mib,
-	       (unsigned long long)p->tally.reads, (unsigned long long)p->tally.writes);
-	printf("  latency   mean %.1f us   min %.1f   median %.1f   99 %% %.1f   99.9 %% %.1f   max %.1f\n",
-	       r->mean, r->least, r->p50, r->p99, r->p999, r->most);
-	return 0;
+	if (run_phase(p, &plan, UINT64_MAX))
+		return -1;
+	return is_interrupted() ? fail("interrupted before all was %s",
+				       read_percent ? "read back" : "filled") : 0;
 }
 
 /* ---- the command ------------------------------------------------------------------------------------------ */
 
+static int tell(const struct perf *p)
+{
+	const struct settings *s = p->settings;
+	struct report report = {
+		.io_size = s->io_size, .depth = p->timed.depth,
+		.read_percent = p->timed.read_percent, .controllers = p->ctrl_count,
+		.queues = p->count, .threads = p->threads,
+		.is_sequential = s->is_sequential, .spins = s->spin, .verifies = s->verify,
+		.seconds = p->seconds, .tally = &p->tally };
+
+	return report_print(&report, s->json);
+}
+
 static int measure(struct perf *p)
 {
-	struct result r;
+	const struct settings *s = p->settings;
 
-	if (session_namespace(p->ctrl, p->settings, &p->ns) || check_size(p))
+	block_interrupts();
+	if ((s->fill || s->verify) && do_whole(p, 0))
 		return -1;
-	make_plan(p);
-	if (make_loads(p))
+	if (run_phase(p, &p->timed, s->seconds * 1000000000u))
 		return -1;
-	tell_limits(p);
-	if (run(p))
+	if (s->verify && do_whole(p, 100))
 		return -1;
-	r = result_of(p);
-	return p->settings->json ? print_json(p, &r) : print(p, &r);
+	return tell(p);
 }
 
 int run_perf(const struct settings *s)
@@ -275,13 +430,7 @@ int run_perf(const struct settings *s)
 	struct perf p = { .settings = s };
 	int result;
 
-	p.ctrl = session_open_io(s, (unsigned int)s->depth + 1);
-	if (!p.ctrl)
-		return -1;
-	result = measure(&p);
-	nvmf_ctrl_destroy(p.ctrl);
-	for (unsigned int i = 0; p.loads && i < p.count; i++)
-		load_free(&p.loads[i]);
-	free(p.loads);
+	result = connect_all(&p) || prepare(&p) || measure(&p) ? -1 : 0;
+	disconnect_all(&p);
 	return result;
 }
