@@ -36,9 +36,20 @@ static void count(const struct request *r)
 	}
 }
 
+/* The host has a status; who looks after the storage has the log. */
+static void complain(const struct request *r, int error)
+{
+	log_say(r->queue->target->log, LOG_ERROR,
+		"namespace %u: %s of %u bytes at %ju failed: %s", r->ns->nsid,
+		io_command(r->capsule.sqe.opcode)->name, r->op.length,
+		(uintmax_t)r->op.offset, strerror(-error));
+}
+
 static void finish(struct request *r, int result)
 {
-	if (!result)
+	if (result)
+		complain(r, result);
+	else
 		count(r);
 	request_end(r, status_of_errno(result, r->op.opcode));
 }
@@ -193,6 +204,9 @@ void io_resume(struct request *r)
 static void all_flushed(struct flush_all *f)
 {
 	/* Not by finish: there is no operation to count. */
+	if (f->result)
+		log_say(f->station->target->log, LOG_ERROR,
+			"the flush of all namespaces failed: %s", strerror(-f->result));
 	request_end(container_of(f, struct request, flush),
 		    status_of_errno(f->result, BACKEND_FLUSH));
 }

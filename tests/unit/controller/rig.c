@@ -40,9 +40,10 @@ static int storage_submit(struct backend *b, struct backend_lane *lane, struct b
 {
 	struct rig *rig = container_of(b, struct rig, storage);
 	struct station *s = container_of(lane, struct station, lane);
-	int result = 0;
+	int result;
 
 	pthread_mutex_lock(&rig->lock);
+	result = rig->result;
 	rig->seen[rig->seen_count++ % 1024] = (struct rig_seen){ op->opcode, op->length };
 	if (rig->is_holding) {
 		assert_in_range(rig->held_count, 0, RIG_HELD - 1);

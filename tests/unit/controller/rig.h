@@ -42,6 +42,7 @@ struct rig {
 	char said[65536];		/* the log, sentences with line ends */
 	struct backend storage;
 	bool is_holding;
+	int result;			/* of what is not held */
 	struct backend_op *held[RIG_HELD];
 	struct worker *holder[RIG_HELD];
 	unsigned int held_count;

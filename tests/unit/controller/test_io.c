@@ -2,6 +2,7 @@
 /* What the storage is asked, what is counted, and who waits for what. */
 #include "rig.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 static struct rig rig;
@@ -56,6 +57,23 @@ static void test_a_flush_of_every_namespace_counts_as_nothing(void **state)
 		assert_int_equal(t.writes, 0);
 		close_io();
 	}
+}
+
+/* Hosts have a status, and who looks after the storage has the log. */
+static void test_what_fails_at_the_storage_is_told(void **state)
+{
+	struct nvme_sqe write = sqe_io(NVME_IO_WRITE, 8, false);
+	struct nvme_sqe flush = sqe_of(NVME_IO_FLUSH, NVME_NSID_ALL);
+	uint8_t data[4096] = { 0 };
+
+	open_io(&(struct rig_settings){ .has_volatile_cache = true });
+	rig.result = -ENOSPC;
+	assert_int_equal(host_run(&io, &write, data, sizeof(data)), NVME_CAPACITY_EXCEEDED);
+	assert_true(rig_has_said(&rig, "namespace 1: Write of 4096 bytes at 0 failed: No space"));
+	assert_int_not_equal(host_run(&io, &flush, NULL, 0), 0);
+	assert_true(rig_has_said(&rig, "flush of all namespaces failed: No space"));
+	rig.result = 0;
+	close_io();
 }
 
 /* ---- Disconnect ------------------------------------------------------------------------ */
@@ -169,6 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_fua_read_flushes_first_and_a_flush_has_no_length),
 		cmocka_unit_test(test_a_flush_of_every_namespace_counts_as_nothing),
+		cmocka_unit_test(test_what_fails_at_the_storage_is_told),
 		cmocka_unit_test(test_disconnect_comes_after_answers_that_the_socket_did_not_take),
 		cmocka_unit_test(test_nothing_is_executed_behind_a_disconnect),
 		cmocka_unit_test(test_who_waits_for_his_own_buffers_holds_up_nobody),
