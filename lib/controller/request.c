@@ -2,6 +2,7 @@
 /* Requests: where they come from, their buffers, and their responses. */
 #include "controller/controller.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 /* One connection may hold this part of the worker's buffers. */
@@ -10,7 +11,7 @@
 /* Requests that a worker keeps though nobody needs them. */
 #define STOCK_MOST 256
 /* How long it must have been so before more are given back. */
-#define STOCK_PERIOD_S 5
+#define STOCK_PERIOD_S 2
 
 /* ---- the stock ------------------------------------------------------------------------ */
 
@@ -28,11 +29,15 @@ static void watch_stock(struct station *s)
 static void trim(struct timer *t)
 {
 	struct station *s = container_of(t, struct station, trim);
+	uint32_t before = s->spare_count;
 
 	for (; s->spare_least && s->spare_count > STOCK_MOST; s->spare_least--) {
 		free(list_entry(list_pop(&s->spare), struct request, capsule.link));
 		s->spare_count--;
 	}
+	/* They lie scattered: by itself the heap would keep their pages. */
+	if (s->spare_count < before)
+		malloc_trim(0);
 	if (s->spare_count > STOCK_MOST)
 		watch_stock(s);
 }
