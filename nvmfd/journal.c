@@ -304,7 +304,10 @@ static bool end_thread(struct journal *j)
 	pthread_cond_signal(&j->came);
 	has_ended = await_out(j);
 	pthread_mutex_unlock(&j->lock);
-	return has_ended && !pthread_join(j->thread, NULL);
+	if (has_ended)
+		return !pthread_join(j->thread, NULL);
+	pthread_detach(j->thread);
+	return false;
 }
 
 void journal_close(struct journal *j)

@@ -11,6 +11,7 @@ import ctypes
 import os
 import pathlib
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -20,12 +21,15 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NVMFD = os.environ.get('NVMFD') or str(ROOT / 'build/nvmfd/nvmfd')
-# How a variant of the tests wants every daemon to run: scripts/variant.
+# How a variant of the tests wants every daemon to run (scripts/variant): with which
+# engine, under which program, and how many times slower that is.
 ENGINE = os.environ.get('NVMFD_ENGINE')
+WRAPPER = shlex.split(os.environ.get('NVMFD_WRAPPER', ''))
+SLOWNESS = int(os.environ.get('NVMFD_SLOWNESS', 1))
 NOBODY = 65534
 LOCKABLE = 8 << 20      # what Debian grants an unprivileged user
-START_DEADLINE = 15.0
-STOP_DEADLINE = 10.0
+START_DEADLINE = 15.0 * SLOWNESS
+STOP_DEADLINE = 10.0 * SLOWNESS
 NQN = 'nqn.2026-11.org.example:proto'
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
@@ -100,7 +104,7 @@ class Room:
 
     def run(self, *args, timeout=15, **how):
         """nvmfd to its end: for what it refuses, --help, and detaching."""
-        return subprocess.run([self.nvmfd, *args], timeout=timeout, text=True,
+        return subprocess.run([*WRAPPER, self.nvmfd, *args], timeout=timeout * SLOWNESS, text=True,
                               capture_output=True, check=False,
                               **{**self.how(), **how})
 
@@ -129,7 +133,7 @@ class Daemon:
 
     def start(self):
         self.ports_path.unlink(missing_ok=True)
-        command = [self.room.nvmfd, '-d', '-p', '0', '-P', '0',
+        command = [*WRAPPER, self.room.nvmfd, '-d', '-p', '0', '-P', '0',
                    '--ports-file', str(self.ports_path), *self.args,
                    *self.devices]
         with open(self.log_path, 'wb') as log:
@@ -202,9 +206,9 @@ class Daemon:
         return int(self.status('VmHWM').split()[0]) * 1024
 
     def is_sanitized(self):
-        """Built with a sanitizer: its memory tells nothing then."""
+        """Under a sanitizer or valgrind: its memory tells nothing then."""
         maps = pathlib.Path(f'/proc/{self.pid}/maps').read_text()
-        return 'san.so' in maps
+        return 'san.so' in maps or 'vgpreload' in maps
 
     def descriptors(self):
         """How many descriptors it has open."""
