@@ -20,6 +20,25 @@ PROGRAM = '''
 int main(void) { puts(NVMF_VERSION); return 0; }
 '''
 
+# Calls both libraries: theirs for the name of a number, ours for the same.
+BESIDE_LIBNVME = '''
+#include <libnvme.h>
+%s
+#include <string.h>
+int main(void)
+{
+	struct nvmf_ctrl_options options = NVMF_CTRL_OPTIONS_INIT;
+	struct nvmf_ctrl *ctrl = nvmf_ctrl_create(&options);
+	int same = !strcmp(nvmf_trtype_str(3), nvmf_discovery_trtype_name(3));
+
+	nvmf_ctrl_destroy(ctrl);
+	return !ctrl || !same;
+}
+'''
+
+# A program on the installed library alone: what a reader is told to begin with.
+EXAMPLE_LINES_MOST = 150
+
 
 def run(*command, **environment):
     return subprocess.run([str(word) for word in command], capture_output=True, text=True,
@@ -35,39 +54,116 @@ def only(root, pattern):
     return next(iter(sorted(root.glob(pattern))), None)
 
 
+# Each by the name of its program.
+C_COMPILERS = ('cc', 'gcc', 'clang')
+CXX_COMPILERS = ('c++', 'g++', 'clang++')
+
+
+def first_of(programs):
+    """Those that are there, each once, however many names it has."""
+    found = {}
+    for program in programs:
+        if path := shutil.which(program):
+            found.setdefault(os.path.realpath(path), program)
+    return list(found.values())
+
+
 def check_headers(tap, root, work):
-    """Each header compiles alone, as C99 and as C++."""
+    """Each header compiles alone, as C99 and as C++, by every compiler that is there."""
     headers = sorted((root / 'include/nvmf').glob('*.h'))
-    compilers = [('C99', ['cc', '-std=c99', '-pedantic-errors', '-x', 'c'])]
-    if shutil.which('c++'):
-        compilers.append(('C++', ['c++', '-x', 'c++']))
-    else:
+    compilers = [(f'C99 by {name}', [name, '-std=c99', '-x', 'c'])
+                 for name in first_of(C_COMPILERS)]
+    compilers += [(f'C++ by {name}', [name, '-std=c++11', '-x', 'c++'])
+                  for name in first_of(CXX_COMPILERS)]
+    if not first_of(CXX_COMPILERS):
         tap.skip('each header compiles alone as C++', 'there is no c++')
     for language, compiler in compilers:
         wrong = []
         for header in headers:
             source = work / 'alone.c'
             source.write_text(f'#include <nvmf/{header.name}>\nint alone;\n')
-            wrong += complaint(run(*compiler, '-Wall', '-Wextra', '-Werror', '-fsyntax-only',
-                                   '-I', root / 'include', source))
+            wrong += complaint(run(*compiler, '-pedantic-errors', '-Wall', '-Wextra', '-Werror',
+                                   '-fsyntax-only', '-I', root / 'include', source))
         tap.case(f'each header compiles alone as {language}', wrong if headers else ['no header'])
 
 
-def check_program(tap, root, work):
+class Installed:
+    """The library, found by pkg-config alone."""
+
+    def __init__(self, root, work):
+        self.root, self.work = root, work
+        self.pc = only(root, 'lib*/**/libnvmf.pc')
+        self.folder = only(root, 'lib*/**/libnvmf.so').parent
+
+    def flags(self, *packages):
+        done = run('pkg-config', '--cflags', '--libs', f'--define-variable=prefix={self.root}',
+                   'libnvmf', *packages, PKG_CONFIG_PATH=str(self.pc.parent))
+        return done.stdout.split(), complaint(done)
+
+    def includes(self):
+        return '\n'.join(f'#include <nvmf/{header.name}>'
+                         for header in sorted((self.root / 'include/nvmf').glob('*.h')))
+
+    def build(self, name, source, *packages, compiler=('cc', '-std=gnu99')):
+        """What is wrong with building the program; it is self.work / name afterwards."""
+        flags, wrong = self.flags(*packages)
+        return wrong + complaint(run(*compiler, '-Wall', '-Wextra', '-Werror', source,
+                                     '-o', self.work / name, *flags))
+
+    def run(self, name, *args):
+        return run(self.work / name, *args, LD_LIBRARY_PATH=str(self.folder))
+
+
+def check_program(tap, installed):
     """A program finds the library by pkg-config and runs."""
-    pc = only(root, 'lib*/**/libnvmf.pc')
-    tap.case('there is a libnvmf.pc', [] if pc else ['none below ' + str(root)])
-    if not pc:
+    source = installed.work / 'program.c'
+    source.write_text(PROGRAM % installed.includes())
+    tap.case('a program builds by pkg-config', installed.build('program', source))
+    tap.case('and runs', complaint(installed.run('program')))
+
+
+def check_example(tap, installed, source):
+    """examples/host.c: alone, short, and at work with the daemon that was built."""
+    example = source / 'examples/host.c'
+    lines = len(example.read_text().splitlines())
+    tap.case(f'examples/host.c has {EXAMPLE_LINES_MOST} lines at most',
+             [f'{lines} lines'] if lines > EXAMPLE_LINES_MOST else [])
+    # Out of reach of the source's own headers.
+    alone = shutil.copy(example, installed.work / 'host.c')
+    tap.case('it builds on what is installed', installed.build('host', alone))
+    sys.path.insert(0, str(source / 'tests/proto'))
+    from daemon import Daemon
+    with Daemon('ramdisk:4M') as target:
+        where = target.host, str(target.ports['io']), target.nqn
+        for args in ([], ['--loop']):
+            done = installed.run('host', *args, *where)
+            said = [] if 'found the same' in done.stdout else [done.stdout]
+            tap.case(' '.join(['it writes, reads and verifies', *args]), complaint(done) + said)
+
+
+def check_beside_libnvme(tap, installed):
+    """A program may have both libraries."""
+    if run('pkg-config', 'libnvme').returncode:
+        tap.skip('a program builds with libnvme beside it', 'libnvme-dev is not installed')
         return
-    flags = run('pkg-config', '--cflags', '--libs', f'--define-variable=prefix={root}', 'libnvmf',
-                PKG_CONFIG_PATH=str(pc.parent))
-    headers = sorted((root / 'include/nvmf').glob('*.h'))
-    source = work / 'program.c'
-    source.write_text(PROGRAM % '\n'.join(f'#include <nvmf/{header.name}>' for header in headers))
-    built = run('cc', source, '-o', work / 'program', *flags.stdout.split())
-    tap.case('a program builds by pkg-config', complaint(flags) + complaint(built))
-    ran = run(work / 'program', LD_LIBRARY_PATH=str(only(root, 'lib*/**/libnvmf.so').parent))
-    tap.case('and runs', complaint(ran))
+    compilers = [('C', name, ['-std=gnu99']) for name in first_of(C_COMPILERS)]
+    compilers += [('C++', name, ['-x', 'c++']) for name in first_of(CXX_COMPILERS)]
+    for language, name, options in compilers:
+        source = installed.work / 'both.c'
+        source.write_text(BESIDE_LIBNVME % installed.includes())
+        wrong = installed.build('both', source, 'libnvme', compiler=(name, *options))
+        tap.case(f'a program builds with libnvme beside it, {language} by {name}', wrong)
+        tap.case('and runs', wrong or complaint(installed.run('both')))
+
+
+def check_library(tap, root, work, source):
+    installed = Installed(root, work)
+    tap.case('there is a libnvmf.pc', [] if installed.pc else ['none below ' + str(root)])
+    if not installed.pc:
+        return
+    check_program(tap, installed)
+    check_example(tap, installed, source)
+    check_beside_libnvme(tap, installed)
 
 
 def check_exports(tap, root):
@@ -103,7 +199,7 @@ def main():
         if is_sanitized(build):
             tap.skip('a program builds by pkg-config', 'the library wants a sanitizer')
         else:
-            check_program(tap, root, work)
+            check_library(tap, root, work, source)
             check_exports(tap, root)
     return tap.end()
 

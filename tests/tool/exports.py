@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """What libnvmf.so exports: what its headers declare, its manual pages describe,
-and no name of libnvme's.
+and no name of libnvme's.  What it keeps and what it calls: no state, no output, no end.
 
 usage: exports.py SOURCE-DIR LIBRARY
 """
@@ -67,6 +67,43 @@ def exported(library):
     return {name for name in names if not name.startswith('LIBNVMF_')}
 
 
+# What the compiler adds to every shared library.
+TOOLCHAIN = {'.data', '.bss', '__dso_handle', '__TMC_END__', 'completed.0'}
+WRITABLE = ('.data', '.bss', '.tdata', '.tbss')
+
+
+def writable(library):
+    """Symbols that stay writable: static and global variables.  Tables of pointers lie in
+    .data.rel.ro, which the loader makes read-only."""
+    listed = subprocess.run(['objdump', '-tw', library], capture_output=True, text=True, check=True)
+    rows = (line.split() for line in listed.stdout.splitlines())
+    return {row[-1] for row in rows if len(row) > 3 and row[-3] in WRITABLE} - TOOLCHAIN
+
+
+# Calls that print, end the program, or change or keep what is the whole program's.
+FORBIDDEN = set("""
+    printf fprintf vprintf vfprintf dprintf vdprintf puts fputs putchar fputc putc fwrite perror
+    psignal err errx warn warnx verr verrx vwarn vwarnx error syslog vsyslog openlog
+    stdout stderr stdin __printf_chk __fprintf_chk __vprintf_chk __vfprintf_chk
+    exit _exit _Exit quick_exit abort __assert_fail raise kill atexit on_exit at_quick_exit
+    signal sigaction sigprocmask alarm setitimer setlocale setenv putenv unsetenv chdir umask
+    setrlimit prlimit fork vfork system popen
+    strtok rand srand random srandom gethostbyname gethostbyaddr getservbyname inet_ntoa
+    localtime gmtime ctime asctime getopt getopt_long
+    """.split())
+
+
+def forbidden(library):
+    listed = subprocess.run(['nm', '-D', '--undefined-only', '-P', library],
+                            capture_output=True, text=True, check=True)
+    return {line.split()[0].split('@')[0] for line in listed.stdout.splitlines()} & FORBIDDEN
+
+
+def is_sanitized(library):
+    listed = subprocess.run(['nm', '-D', library], capture_output=True, text=True, check=True)
+    return re.search(r'__(asan|tsan|ubsan|msan)_', listed.stdout) is not None
+
+
 def main():
     source, library = Path(sys.argv[1]), sys.argv[2]
     said = declared(source / 'include/nvmf')
@@ -79,6 +116,11 @@ def main():
     tap.case('nothing else is exported', sorted(given - said))
     tap.case('the map names what is exported', sorted(mapped ^ given))
     tap.case('no name is one of libnvme', sorted((given & theirs) | (set() if theirs else {'no list'})))
+    if is_sanitized(library):
+        tap.skip('it keeps no state outside its handles', 'a sanitizer keeps some')
+    else:
+        tap.case('it keeps no state outside its handles', sorted(writable(library)))
+    tap.case('it neither prints nor ends the program', sorted(forbidden(library)))
     tap.case('every call stands in a manual page as in its header', wrong_pages(source))
     if shutil.which('mandoc'):
         lint = subprocess.run(['mandoc', '-T', 'lint', '-W', 'warning',

@@ -527,13 +527,28 @@ class Ends(unittest.TestCase):
 
 class Examples(ToolCase):
 
-    def test_host_writes_reads_and_verifies(self):
+    def run_host(self, *args):
         example = pathlib.Path(NVMF).resolve().parents[2] / 'examples/host'
-        done = subprocess.run([example, self.target.host, str(self.target.ports['io']),
-                               self.target.nqn], capture_output=True, text=True, timeout=TIME_LIMIT,
-                              check=False)
-        self.assertEqual((done.returncode, done.stderr), (0, ''))
-        self.assertIn('found the same', done.stdout)
+        return subprocess.run([example, *args], capture_output=True, text=True,
+                              timeout=TIME_LIMIT, check=False)
+
+    def test_host_writes_reads_and_verifies(self):
+        where = self.target.host, str(self.target.ports['io']), self.target.nqn
+        for loop in ([], ['--loop']):
+            done = self.run_host(*loop, *where)
+            self.assertEqual((done.returncode, done.stderr), (0, ''))
+            self.assertIn('found the same', done.stdout)
+
+    def test_host_says_what_is_wrong(self):
+        port = str(self.target.ports['io'])
+        for loop in ([], ['--loop']):
+            done = self.run_host(*loop, self.target.host, port, self.target.nqn + 'x')
+            self.assertEqual(done.returncode, 1)
+            self.assertRegex(done.stderr, r'^127\.0\.0\.1 port \d+: Connect: .*no such subsystem\)\n$')
+        with daemon.Daemon('ramdisk:4M?ro') as target:
+            done = self.run_host(target.host, str(target.ports['io']), target.nqn)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('a write failed: Namespace is Write Protected', done.stderr)
 
     def test_target_serves_the_host_example(self):
         examples = pathlib.Path(NVMF).resolve().parents[2] / 'examples'
