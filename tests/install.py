@@ -6,6 +6,7 @@ usage: install.py SOURCE-DIR BUILD-DIR
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from tap import Tap
 
+# Programs call the inline function that adds the size.
+MAPPED = re.compile(r'^\t(nvmf_\w+?)(?:_sized)?;$', re.M)
 PROGRAM = '''
 %s
 #include <stdio.h>
@@ -195,6 +198,10 @@ def main():
         tap.case('every manual page is installed',
                  [page.name for page in sorted((source / 'docs/man').glob('*.[1-9]'))
                   if not (root / f'share/man/man{page.suffix[1:]}' / page.name).exists()])
+        calls = MAPPED.findall((source / 'lib/libnvmf.map').read_text())
+        tap.case('man finds every call of libnvmf',
+                 [call for call in calls if not (root / f'share/man/man3/{call}.3').is_file()] or
+                 ([] if calls else ['no calls in lib/libnvmf.map']))
         check_headers(tap, root, work)
         if is_sanitized(build):
             tap.skip('a program builds by pkg-config', 'the library wants a sanitizer')

@@ -19,6 +19,7 @@ COMMENT = re.compile(r'/\*.*?\*/', re.S)
 CALL = re.compile(r'NVMF_API[^;{]*?\b(nvmf_\w+)\s*\(')
 PROTOTYPE = re.compile(r'^(?:NVMF_API|static inline) ([^;{()]*?)(\w+)\(([^()]*)\)', re.M)
 PAGE_CALL = re.compile(r'^\.Ft (.*)\n\.Fo (\w+)\n((?:\.Fa ".*"\n)+)\.Fc$', re.M)
+PAGE_NAME = re.compile(r'^\.Nm (nvmf_\w+)', re.M)
 ARGUMENT = re.compile(r'^\.Fa "(.*)"$', re.M)
 MAPPED = re.compile(r'^\t(nvmf_\w+);$', re.M)
 
@@ -47,6 +48,20 @@ def in_pages(folder):
         for result, name, arguments in PAGE_CALL.findall(page.read_text()):
             found[name] = squeeze(result), ARGUMENT.findall(arguments)
     return found
+
+
+def wrong_names(folder):
+    """NAME must list what SYNOPSIS shows, and one page alone each call."""
+    wrong, home = [], {}
+    for page in sorted(folder.glob('*.3')):
+        text = page.read_text()
+        heading = text[text.index('.Sh NAME'):text.index('.Nd ')]
+        named, shown = PAGE_NAME.findall(heading), [call for _, call, _ in PAGE_CALL.findall(text)]
+        wrong += [f'{page.name}: {call} is not both under NAME and in the SYNOPSIS'
+                  for call in sorted(set(named) ^ set(shown))]
+        wrong += [f'{page.name}: {call} is in {home[call]} already' for call in shown if call in home]
+        home.update(dict.fromkeys(shown, page.name))
+    return wrong
 
 
 def wrong_pages(source):
@@ -122,6 +137,7 @@ def main():
         tap.case('it keeps no state outside its handles', sorted(writable(library)))
     tap.case('it neither prints nor ends the program', sorted(forbidden(library)))
     tap.case('every call stands in a manual page as in its header', wrong_pages(source))
+    tap.case('each call stands under the NAME of one page', wrong_names(source / 'docs/man'))
     if shutil.which('mandoc'):
         lint = subprocess.run(['mandoc', '-T', 'lint', '-W', 'warning',
                                *sorted((source / 'docs/man').glob('*.3'))],
