@@ -14,7 +14,6 @@ import re
 import threading
 import time
 
-import daemon
 import wire
 from case import TargetCase, read_blocks, write_blocks
 from nvmetcp import Controller
