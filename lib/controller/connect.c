@@ -92,8 +92,7 @@ static void accept_queue(struct queue *q)
 	const struct connect *c = q->connect;
 	const struct limits *limits = &q->target->model->limits;
 	bool flow_off = c->cmd.cattr & NVMF_CATTR_SQ_FLOW_OFF && limits->allow_flow_off;
-	uint32_t in_capsule = q->qid && limits->in_capsule > NVMF_ADMIN_IN_CAPSULE ?
-			      limits->in_capsule : NVMF_ADMIN_IN_CAPSULE;
+	uint32_t in_capsule = q->qid ? limits->in_capsule : NVMF_ADMIN_IN_CAPSULE;
 
 	q->may_end_alone = c->cmd.cattr & NVMF_CATTR_INDIVIDUAL_DELETE;
 	tcp_set_queue(&q->connection.qpair.tcp, le16_get(c->cmd.sqsize) + 1u, flow_off,

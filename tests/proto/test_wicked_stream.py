@@ -512,6 +512,22 @@ class Ranges(StreamCase):
         self.assert_status(command, Sc.SUCCESS if is_good else Sc.INVALID_FIELD)
 
 
+class SmallCapsules(StreamCase):
+    """Less in-capsule data for I/O than for Fabrics commands."""
+
+    args = ('--in-capsule-data', '4096')
+
+    def test_more_than_the_limit_of_an_io_queue(self):
+        for size in (4097, 8192, 8193):
+            queue = self.io()
+            self.assertEqual(queue.in_capsule, 4096)
+            _, pdu = queue.capsule(wire.write(1, 0, 1), bytes(size), in_capsule=True)
+            queue.send_raw(pdu)
+            self.assert_terminated(queue, pdu, Fes.INVALID_HEADER_FIELD, 4)
+        self.says(r'than a command may carry \(FES 1, FEI 4\)', times=2)
+        self.says(r'malformed PDU header \(FES 1, FEI 4\)')
+
+
 class Digests(StreamCase):
     """One bit is wrong, at each kind of place."""
 
