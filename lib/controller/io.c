@@ -227,13 +227,16 @@ static void io_flush(struct request *r)
 
 /* ---- the table --------------------------------------------------------------------------------- */
 
+/* By opcode: it is looked up for each I/O. */
 static const struct command commands[] = {
-	{ NVME_IO_FLUSH, false, "Flush", io_flush },
-	{ NVME_IO_WRITE, false, "Write", io_write },
-	{ NVME_IO_READ, false, "Read", io_read },
+	[NVME_IO_FLUSH] = { NVME_IO_FLUSH, false, "Flush", io_flush },
+	[NVME_IO_WRITE] = { NVME_IO_WRITE, false, "Write", io_write },
+	[NVME_IO_READ] = { NVME_IO_READ, false, "Read", io_read },
 };
 
 const struct command *io_command(uint8_t opcode)
 {
-	return opcode < sizeof(commands) / sizeof(commands[0]) ? &commands[opcode] : NULL;
+	const size_t rows = sizeof(commands) / sizeof(commands[0]);
+
+	return opcode < rows && commands[opcode].execute ? &commands[opcode] : NULL;
 }
