@@ -334,7 +334,7 @@ static void check_out(const struct play *play)
 
 static void begin(struct play *play)
 {
-	static const struct tcp_memory memory = { take, give, NULL };
+	static const struct tcp_memory memory = { take, give, NULL, NULL };
 	uint8_t how = next8(play);
 
 	play->config = (struct tcp_config){ .allow_header_digest = how & 1,

@@ -101,7 +101,7 @@ int host_queue_init(struct nvmf_queue *q, struct nvmf_ctrl *ctrl, uint16_t qid,
 
 int host_queue_start(struct nvmf_queue *q)
 {
-	struct tcp_memory memory = { take_memory, give_memory, q };
+	struct tcp_memory memory = { take_memory, give_memory, q, NULL };
 
 	q->config = (struct tcp_config){
 		.allow_header_digest = q->ctrl->options.header_digest,

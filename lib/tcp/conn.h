@@ -38,6 +38,9 @@ struct tcp_memory {
 	void *(*take)(void *context, size_t size);
 	void (*give)(void *context, void *memory, size_t size);
 	void *context;
+	/* Optional, as `take`: for data that has another way to go.  NULL sooner,
+	 * so that what can't wait finds something. */
+	void *(*take_spare)(void *context, size_t size);
 };
 
 #define TCP_CHUNK_MIN 4096u
@@ -45,6 +48,10 @@ struct tcp_memory {
 
 /* Reads of up to this many bytes are packed into the send buffer. */
 #define TCP_PACKED_MAX 16384u
+/* ... while no more memory than this is full of what the peer has not taken; from
+ * so many unsent bytes on it is spare memory. */
+#define TCP_PACKED_MEMORY (512u << 10)
+#define TCP_PACKED_UNSENT 65536u
 
 /* Data of at least this many bytes is worth a destination of its own. */
 #define TCP_PLACE_MIN 4096u
@@ -111,6 +118,7 @@ struct tcp_conn {
 		uint32_t head, tail, room;
 		struct tcp_chunk *chunk;	/* being filled */
 		size_t bytes;			/* queued and not sent */
+		size_t memory;			/* of all chunks */
 		struct capsule *sent;		/* have left, and are to be told */
 	} tx;
 

@@ -27,7 +27,7 @@ struct tcp_role {
 /* `length` bytes of room at the end of the send queue; NULL: no memory, and the
  * connection is dead.  tx_commit makes the first `used` of them part of it. */
 void *tx_room(struct tcp_conn *, uint32_t length);
-/* ... and the connection lives. */
+/* ... and the connection lives; nothing where much waits to be sent already. */
 void *tx_try_room(struct tcp_conn *, uint32_t length);
 void tx_commit(struct tcp_conn *, uint32_t used);
 /* Queues bytes that stay where they are; role->sent(owner) follows when the

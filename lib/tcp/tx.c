@@ -26,15 +26,22 @@ struct tcp_item {
 
 static void give_chunk(struct tcp_conn *conn, struct tcp_chunk *chunk)
 {
-	conn->memory.give(conn->memory.context, chunk, chunk->size + sizeof(*chunk));
+	size_t size = chunk->size + sizeof(*chunk);
+
+	conn->tx.memory -= size;
+	conn->memory.give(conn->memory.context, chunk, size);
 }
 
-static struct tcp_chunk *take_chunk(struct tcp_conn *conn, size_t size)
-{
-	struct tcp_chunk *chunk = conn->memory.take(conn->memory.context, size);
+typedef void *take_call(void *context, size_t size);
 
-	if (chunk)
-		*chunk = (struct tcp_chunk){ .size = (uint32_t)(size - sizeof(*chunk)) };
+static struct tcp_chunk *take_chunk(struct tcp_conn *conn, size_t size, take_call *take)
+{
+	struct tcp_chunk *chunk = take(conn->memory.context, size);
+
+	if (!chunk)
+		return NULL;
+	*chunk = (struct tcp_chunk){ .size = (uint32_t)(size - sizeof(*chunk)) };
+	conn->tx.memory += size;
 	return chunk;
 }
 
@@ -48,28 +55,40 @@ static void retire_chunk(struct tcp_conn *conn)
 		give_chunk(conn, chunk);
 }
 
-void *tx_try_room(struct tcp_conn *conn, uint32_t length)
+/* The room that is left, else that of a new chunk; the old one is let go only
+ * then: whoever finds no memory for much may go on with little. */
+static void *find_room(struct tcp_conn *conn, uint32_t length, take_call *take)
 {
 	struct tcp_chunk *chunk = conn->tx.chunk;
 	size_t least = length + sizeof(*chunk);
 
 	if (chunk && chunk->size - chunk->used >= length)
 		return chunk->bytes + chunk->used;
-	retire_chunk(conn);
 	if (least < TCP_CHUNK_MIN)
 		least = TCP_CHUNK_MIN;
-	chunk = take_chunk(conn, TCP_CHUNK_WANTED);
+	chunk = take_chunk(conn, TCP_CHUNK_WANTED, take);
 	if (!chunk)
-		chunk = take_chunk(conn, least);
+		chunk = take_chunk(conn, least, take);
 	if (!chunk)
 		return NULL;
+	retire_chunk(conn);
 	conn->tx.chunk = chunk;
 	return chunk->bytes;
 }
 
+void *tx_try_room(struct tcp_conn *conn, uint32_t length)
+{
+	const struct tcp_memory *m = &conn->memory;
+	bool is_behind = conn->tx.bytes >= TCP_PACKED_UNSENT;
+
+	if (conn->tx.memory >= TCP_PACKED_MEMORY)
+		return NULL;
+	return find_room(conn, length, is_behind && m->take_spare ? m->take_spare : m->take);
+}
+
 void *tx_room(struct tcp_conn *conn, uint32_t length)
 {
-	void *room = tx_try_room(conn, length);
+	void *room = find_room(conn, length, conn->memory.take);
 
 	if (!room)
 		tcp_drop(conn, "out of memory for a response");

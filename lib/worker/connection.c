@@ -10,8 +10,12 @@
 #define TERMINATE_S 1
 /* Unsent bytes above which no more commands are taken from this peer. */
 #define BACKLOG_MOST (4u << 20)
-/* Bytes borrowed from the heap above which no more commands are taken at all. */
+/* ... and of memory that they take where they are no buffers of the pool. */
+#define BACKLOG_MEMORY_MOST (1u << 20)
+/* Bytes borrowed from the heap above which no more commands are taken from peers
+ * that leave their output lying, and from any. */
 #define OVERFLOW_MOST (16u << 20)
+#define OVERFLOW_ALL_MOST (64u << 20)
 
 static uint64_t bytes_moved(const struct connection *c)
 {
@@ -38,13 +42,23 @@ static void note_progress(struct connection *c)
 	c->progress_at = c->worker->now;
 }
 
+static bool others_wait(const struct worker *w)
+{
+	return pool_is_contended(w->pool) || !list_is_empty(&w->starved);
+}
+
 static bool is_stalled(const struct connection *c)
 {
 	unsigned int patience = c->is_closing ? TERMINATE_S :
-		pool_is_contended(c->worker->pool) ? CONNECTION_STALL_CONTENDED_S :
-						     CONNECTION_STALL_S;
+		others_wait(c->worker) ? CONNECTION_STALL_CONTENDED_S : CONNECTION_STALL_S;
 
 	return c->worker->now - c->progress_at >= patience * NS_PER_S;
+}
+
+/* It has sent something that we have not read. */
+static bool is_kept_waiting(const struct connection *c)
+{
+	return !c->qpair.wants_write && !list_is_empty(&c->again);
 }
 
 static void deadline_passed(struct timer *t)
@@ -68,7 +82,7 @@ static void deadline_passed(struct timer *t)
 		connection_end(c, NULL);
 		return;
 	}
-	if (bytes_moved(c) != c->progress)
+	if (bytes_moved(c) != c->progress || is_kept_waiting(c))
 		note_progress(c);
 	if (is_stalled(c))
 		connection_end(c, "the peer does not move");
@@ -135,9 +149,12 @@ void connection_finish(struct connection *c, const char *reason)
 /* What it sends is not read, or the worker has no memory for what it sends. */
 static bool must_wait(struct connection *c)
 {
-	if (c->qpair.wants_write && c->qpair.tcp.tx.bytes > BACKLOG_MOST)
+	const struct tcp_conn *t = &c->qpair.tcp;
+	bool is_behind = c->qpair.wants_write;
+
+	if (is_behind && (t->tx.bytes > BACKLOG_MOST || t->tx.memory > BACKLOG_MEMORY_MOST))
 		return true;	/* goes on when it has read some */
-	if (c->worker->overflow <= OVERFLOW_MOST)
+	if (c->worker->overflow <= (is_behind ? OVERFLOW_MOST : OVERFLOW_ALL_MOST))
 		return false;
 	list_append(&c->worker->starved, &c->again);
 	return true;

@@ -73,6 +73,14 @@ static void *take_memory(void *context, size_t size)
 	return worker_take(context, size);
 }
 
+/* In turn with those that wait for buffers, and none of what is kept back. */
+static void *take_spare(void *context, size_t size)
+{
+	struct worker *w = context;
+
+	return pool_is_contended(w->pool) ? NULL : pool_take(w->pool, size, POOL_ORDINARY);
+}
+
 static void give_memory(void *context, void *memory, size_t size)
 {
 	worker_give(context, memory, size);
@@ -283,7 +291,7 @@ static int open_memory(struct worker *w, const struct worker_settings *s)
 	if (bytes == MAP_FAILED)
 		return -ENOMEM;
 	w->receive = (struct qpair_buffer){ bytes, RECEIVE_BUFFER };
-	w->memory = (struct tcp_memory){ take_memory, give_memory, w };
+	w->memory = (struct tcp_memory){ take_memory, give_memory, w, take_spare };
 	return pool_open(&w->pool, s->buffers, s->largest);
 }
 

@@ -249,13 +249,24 @@ class BoundedMemory(FreshTargetCase):
         self.finished += 1
         queue.close()
 
-    def test_a_host_that_stops_reading_costs_itself(self):
-        for _ in range(16):
-            lazy = self.io(sqsize=self.DEPTH)
-            pairs = [lazy.capsule(wire.read(1, 0, 2048), length=MIB)
-                     for _ in range(self.DEPTH)]
+    def ask_and_not_read(self, hosts, depth, blocks):
+        for _ in range(hosts):
+            lazy = self.io(sqsize=depth)
+            pairs = [lazy.capsule(wire.read(1, 0, blocks), length=blocks * 512)
+                     for _ in range(depth)]
             lazy.send_raw(b''.join(pdu for _, pdu in pairs))
         time.sleep(0.5)
+
+    def test_a_host_that_stops_reading_costs_itself(self):
+        self.ask_and_not_read(16, self.DEPTH, 2048)
+        self.assert_others_are_served()
+
+    def test_reads_that_are_small_and_many_cost_others_no_more(self):
+        """Those are built in the send buffer itself."""
+        self.ask_and_not_read(16, 1023, 32)
+        self.assert_others_are_served()
+
+    def assert_others_are_served(self):
         other = self.io()
         for _ in range(20):
             self.assertEqual(read_blocks(other, 0, 8).cqe.sc, 0)

@@ -55,7 +55,7 @@ static bool step(struct rig_host *h, int ms)
 
 void host_open(struct rig_host *h, struct rig *rig, unsigned int worker)
 {
-	struct tcp_memory memory = { take, give, NULL };
+	struct tcp_memory memory = { take, give, NULL, NULL };
 	struct arrival a = { &rig->target.stations[worker], rig, -1 };
 
 	memset(h, 0, sizeof(*h));

@@ -339,7 +339,7 @@ static void give(void *context, void *memory, size_t size)
 
 static struct link *accept_link(struct peer *p)
 {
-	struct tcp_memory memory = { take, give, NULL };
+	struct tcp_memory memory = { take, give, NULL, NULL };
 	struct link *l = calloc(1, sizeof(*l));
 	int fd = accept(p->listen_fd, NULL, NULL);
 

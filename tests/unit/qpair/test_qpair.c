@@ -171,7 +171,7 @@ static void give(void *context, void *memory, size_t size)
 static struct bed *open_bed(void)
 {
 	struct bed *bed = calloc(1, sizeof(*bed));
-	const struct tcp_memory memory = { take, give, NULL };
+	const struct tcp_memory memory = { take, give, NULL, NULL };
 
 	bed->config = (struct tcp_config){ .maxh2cdata = 1 << 18, .in_capsule_max = 16384 };
 	bed->buffer = (struct qpair_buffer){ bed->buffer_bytes, sizeof(bed->buffer_bytes) };

@@ -290,7 +290,7 @@ static const struct capsule_sink_ops sink = {
 
 void rig_open(struct rig *rig)
 {
-	struct tcp_memory memory = { take, give, rig };
+	struct tcp_memory memory = { take, give, rig, NULL };
 
 	if (!rig->config.maxh2cdata)
 		rig->config.maxh2cdata = 65536;

@@ -169,7 +169,7 @@ static void say_r2t(struct host *h, uint16_t cid, uint16_t ttag, uint32_t offset
 
 static struct host *new_host(uint8_t asked)
 {
-	static const struct tcp_memory memory = { take, give, NULL };
+	static const struct tcp_memory memory = { take, give, NULL, NULL };
 	struct host *h = calloc(1, sizeof(*h));
 
 	h->config = (struct tcp_config){ .allow_header_digest = asked & 1,

@@ -34,7 +34,7 @@ static void give(void *context, void *memory, size_t size)
 	free(memory);
 }
 
-static const struct tcp_memory memory = { take, give, NULL };
+static const struct tcp_memory memory = { take, give, NULL, NULL };
 
 static uint32_t draw(struct pair *p, uint32_t below)
 {

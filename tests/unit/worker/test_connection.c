@@ -366,8 +366,8 @@ static size_t shortage;
 
 static void be_short(void *argument)
 {
-	workers[0]->overflow += 32u << 20;
-	shortage = 32u << 20;
+	shortage = 96u << 20;
+	workers[0]->overflow += shortage;
 }
 
 /* At the end of a turn, as sending does it. */
