@@ -224,6 +224,7 @@ int host_queue_connect(struct nvmf_queue *q, unsigned int entries)
 	if (!q->joining)
 		return host_queue_fail(q, -ENOMEM, "out of memory for a queue");
 	q->joining->entries = entries;
+	host_queue_note_end(q, -ENOTCONN);
 	q->error = 0;
 	q->lingers_until = 0;
 	enter(q, STAGE_DIALING);

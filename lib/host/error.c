@@ -42,7 +42,8 @@ void host_queue_note_end(struct nvmf_queue *q, int error)
 
 int host_queue_closed_error(const struct nvmf_queue *q)
 {
-	return q->error == -ECANCELED ? -ENOTCONN : q->error;
+	/* 0: it is still connecting. */
+	return q->error && q->error != -ECANCELED ? q->error : -ENOTCONN;
 }
 
 int host_queue_fail_closed(struct nvmf_queue *q)

@@ -105,7 +105,7 @@ int host_queue_fail(struct nvmf_queue *, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Notes why the queue ends with this error: the sentence of now. */
 void host_queue_note_end(struct nvmf_queue *, int error);
-/* For calls with a queue that is closed; the latter says why. */
+/* For calls with a queue that is not open; the latter says why. */
 int host_queue_closed_error(const struct nvmf_queue *);
 int host_queue_fail_closed(struct nvmf_queue *);
 /* For a command that ended badly: "what: Invalid Field in Command". */

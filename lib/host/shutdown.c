@@ -13,20 +13,16 @@
 
 /* ---- I/O queues ---------------------------------------------------------------------------------- */
 
-static struct nvmf_queue *first_open(const struct nvmf_ctrl *ctrl)
-{
-	for (unsigned int i = 0; i < ctrl->queue_count; i++)
-		if (host_queue_is_open(ctrl->queues[i]))
-			return ctrl->queues[i];
-	return NULL;
-}
-
 static void close_queues(struct nvmf_ctrl *ctrl)
 {
-	struct nvmf_queue *q;
+	for (unsigned int i = 0; i < ctrl->queue_count; i++)
+		host_queue_end(ctrl->queues[i], -ECANCELED);
+}
 
-	while ((q = first_open(ctrl)))
-		host_queue_end(q, -ECANCELED);
+/* A queue with commands under way can't be left in order. */
+static bool can_disconnect(const struct nvmf_queue *q)
+{
+	return host_queue_is_open(q) && !q->busy_count && host_ctrl_knows_disconnect(q->ctrl);
 }
 
 static int disconnect(struct nvmf_ctrl *ctrl, struct task *t)
@@ -34,21 +30,23 @@ static int disconnect(struct nvmf_ctrl *ctrl, struct task *t)
 	struct nvmf_disconnect_cmd cmd = { .opcode = NVME_OPCODE_FABRICS,
 					   .fctype = NVMF_DISCONNECT };
 	struct nvme_sqe sqe;
-	struct nvmf_queue *q;
 
 	memcpy(&sqe, &cmd, sizeof(sqe));
-	/* A queue with commands under way can't be left in order. */
-	while (host_ctrl_knows_disconnect(ctrl) && (q = first_open(ctrl))) {
-		if (!q->busy_count && !host_task_send(t, q, &sqe, 0, "Disconnect"))
+	for (; t->index < ctrl->queue_count; t->index++) {
+		struct nvmf_queue *q = ctrl->queues[t->index];
+
+		if (can_disconnect(q) && !host_task_send(t, q, &sqe, 0, "Disconnect"))
 			return STEP_ON;
-		host_queue_end(q, -ECANCELED);
+		if (host_ctrl_knows_disconnect(ctrl))
+			host_queue_end(q, -ECANCELED);
 	}
 	return STEP_SKIP;
 }
 
+/* The controller may have closed it already. */
 static int take_disconnect(struct nvmf_ctrl *ctrl, struct task *t)
 {
-	host_queue_end(first_open(ctrl), -ECANCELED);
+	host_queue_end(ctrl->queues[t->index++], -ECANCELED);
 	return STEP_AGAIN;
 }
 

@@ -146,6 +146,34 @@ static void one_call_at_a_time(void **state)
 	peer_stop(&p);
 }
 
+/* Connect has to be a queue's first command: until it is answered none other goes. */
+static void no_command_before_the_queue_is_open(void **state)
+{
+	struct nvmf_command keep_alive = { .opcode = 0x18 };
+	struct peer_options options = PEER_OPTIONS;
+	struct nvmf_completion c;
+	struct nvmf_ctrl *ctrl;
+	struct nvmf_queue *q;
+	struct peer p;
+	uint64_t value;
+
+	peer_start(&p, &options);
+	ctrl = start_connect(&p);
+	q = nvmf_ctrl_admin(ctrl);
+	for (unsigned int i = 0; i < 2; i++) {
+		assert_int_equal(nvmf_queue_submit(q, &keep_alive, NULL, 0, note, &c), -ENOTCONN);
+		assert_int_equal(nvmf_queue_execute(q, &keep_alive, NULL, 0, &c), -ENOTCONN);
+		assert_int_equal(c.error, -ENOTCONN);
+		assert_int_equal(nvmf_ctrl_get_property(ctrl, 0, 8, &value), -ENOTCONN);
+		assert_int_equal(nvmf_ctrl_start_open_queues(ctrl, 1, 8), -ENOTCONN);
+		assert_non_null(strstr(nvmf_ctrl_error(ctrl), ": not connected"));
+		turn(ctrl);		/* begins to */
+	}
+	assert_int_equal(drive(ctrl), 0);
+	nvmf_ctrl_destroy(ctrl);
+	peer_stop(&p);
+}
+
 /* A target that says nothing holds up nobody. */
 static void no_call_waits(void **state)
 {
@@ -396,6 +424,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_whole_life),
 		cmocka_unit_test(one_call_at_a_time),
+		cmocka_unit_test(no_command_before_the_queue_is_open),
 		cmocka_unit_test(no_call_waits),
 		cmocka_unit_test(names_are_for_those_who_wait),
 		cmocka_unit_test(the_discovery_log),
