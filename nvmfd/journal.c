@@ -13,6 +13,7 @@ enum { SYSLOG_ERROR = LOG_ERR, SYSLOG_WARNING = LOG_WARNING, SYSLOG_NOTICE = LOG
 
 #include <errno.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,7 @@ enum { SYSLOG_ERROR = LOG_ERR, SYSLOG_WARNING = LOG_WARNING, SYSLOG_NOTICE = LOG
 #include <time.h>
 #include <unistd.h>
 
-#define RING 1024			/* sentences on their way */
+#define BATCH (1u << 20)		/* bytes of sentences: 8,000 or so */
 #define PATIENCE_S 1			/* of journal_drain */
 #define SENTENCE FLOOD_SENTENCE		/* log_say makes none longer */
 
@@ -29,6 +30,15 @@ struct line {
 	struct timespec when;
 	enum log_level level;
 	char sentence[SENTENCE];
+};
+
+/* As it lies in a batch: only so much of it as there is. */
+#define STORED(length) ((offsetof(struct line, sentence) + (length) + 1 + 7) & ~(size_t)7)
+
+struct batch {
+	size_t used;
+	unsigned int lost;		/* lines behind these that found no room */
+	_Alignas(8) char bytes[BATCH];
 };
 
 struct journal {
@@ -43,24 +53,40 @@ struct journal {
 	/* Under `lock`. */
 	pthread_mutex_t lock;
 	pthread_cond_t came, went;
-	struct line ring[RING];
-	unsigned int first, count;
-	unsigned int lost;		/* since the thread last told */
+	struct batch *coming, *going;	/* going: the thread's while it is not empty */
 	bool must_end, has_ended;
+	struct batch batches[2];
 };
 
 /* ---- where it goes ---------------------------------------------------------------------- */
 
+static void write_all(int fd, const char *text, size_t length)
+{
+	while (length) {
+		ssize_t n = write(fd, text, length);
+
+		if (n < 0 && errno != EINTR)
+			return;		/* there is nobody left to tell */
+		if (n > 0) {
+			text += n;
+			length -= (size_t)n;
+		}
+	}
+}
+
+/* Not by stdio: exit would flush what hangs in there, and hang. */
 static void to_stderr(const struct line *l)
 {
 	static const char *const words[] = { "error: ", "warning: ", "", "" };
+	char when[32], text[SENTENCE + 64];
 	struct tm local;
-	char when[32];
+	int n;
 
 	localtime_r(&l->when.tv_sec, &local);
 	strftime(when, sizeof(when), "%H:%M:%S", &local);
-	dprintf(STDERR_FILENO, "%s.%03ld %s%s\n", when, l->when.tv_nsec / 1000000,
-		words[l->level], l->sentence);
+	n = snprintf(text, sizeof(text), "%s.%03ld %s%s\n", when, l->when.tv_nsec / 1000000,
+		     words[l->level], l->sentence);
+	write_all(STDERR_FILENO, text, (size_t)n);
 }
 
 static void to_syslog(const struct line *l)
@@ -148,7 +174,7 @@ static void await(struct journal *j)
 {
 	struct timespec until;
 
-	if (j->count || j->must_end)
+	if (j->coming->used || j->must_end)
 		return;
 	if (!j->untold) {
 		pthread_cond_wait(&j->came, &j->lock);
@@ -159,21 +185,32 @@ static void await(struct journal *j)
 	pthread_cond_timedwait(&j->came, &j->lock, &until);
 }
 
-/* Writes without the lock; the line stands in the ring until it is out.  The lock
- * is held. */
-static void write_first(struct journal *j)
+static void write_batch(struct journal *j, const struct batch *b)
 {
-	struct line l = j->ring[j->first];
-	unsigned int lost = j->lost;
+	struct line l;
 
-	j->lost = 0;
+	for (size_t at = 0, size; at < b->used; at += size) {
+		const struct line *stored = (const void *)(b->bytes + at);
+
+		size = STORED(strlen(stored->sentence));
+		memcpy(&l, stored, size < sizeof(l) ? size : sizeof(l));
+		put(j, &l);
+	}
+	if (b->lost)
+		tell_lost(j, b->lost);
+}
+
+/* Takes what has come and writes it without the lock, which is held. */
+static void take_batch(struct journal *j)
+{
+	struct batch *b = j->coming;
+
+	j->coming = j->going;
+	j->going = b;
 	pthread_mutex_unlock(&j->lock);
-	if (lost)
-		tell_lost(j, lost);
-	put(j, &l);
+	write_batch(j, b);
 	pthread_mutex_lock(&j->lock);
-	j->first = (j->first + 1) % RING;
-	j->count--;
+	b->used = b->lost = 0;
 }
 
 static void *run(void *argument)
@@ -182,9 +219,9 @@ static void *run(void *argument)
 
 	prctl(PR_SET_NAME, "log");
 	pthread_mutex_lock(&j->lock);
-	while (!j->must_end || j->count) {
-		while (j->count)
-			write_first(j);
+	while (!j->must_end || j->coming->used) {
+		while (j->coming->used)
+			take_batch(j);
 		pthread_cond_broadcast(&j->went);
 		pthread_mutex_unlock(&j->lock);
 		tell_due(j, now_ns());
@@ -211,15 +248,28 @@ static void say_at_once(void *context, enum log_level level, const char *sentenc
 	j->sink(&l);
 }
 
+static void add(struct batch *b, enum log_level level, const char *sentence)
+{
+	size_t size = STORED(strlen(sentence));
+	struct line *l = (void *)(b->bytes + b->used);
+
+	/* Behind one that is lost the next are lost, so that the order stays. */
+	if (b->lost || size > BATCH - b->used) {
+		b->lost++;
+		return;
+	}
+	clock_gettime(CLOCK_REALTIME, &l->when);
+	l->level = level;
+	strcpy(l->sentence, sentence);
+	b->used += size;
+}
+
 static void say(void *context, enum log_level level, const char *sentence)
 {
 	struct journal *j = context;
 
 	pthread_mutex_lock(&j->lock);
-	if (j->count == RING)
-		j->lost++;
-	else
-		fill_in(&j->ring[(j->first + j->count++) % RING], level, sentence);
+	add(j->coming, level, sentence);
 	pthread_cond_signal(&j->came);
 	pthread_mutex_unlock(&j->lock);
 }
@@ -237,6 +287,8 @@ int journal_open(struct journal **result, bool debug)
 	j->log = (struct log){ .level = debug ? LOG_DEBUG : LOG_NOTICE, .write = say_at_once,
 			       .context = j };
 	j->is_limited = !debug;
+	j->coming = &j->batches[0];
+	j->going = &j->batches[1];
 	j->sink = to_stderr;
 	pthread_mutex_init(&j->lock, NULL);
 	pthread_condattr_init(&monotonic);
@@ -270,7 +322,7 @@ int journal_start(struct journal *j)
 
 static bool is_out(const struct journal *j)
 {
-	return j->must_end ? j->has_ended : !j->count;
+	return j->must_end ? j->has_ended : !j->coming->used && !j->going->used;
 }
 
 /* Waits until all is out, but not for ever.  The lock is held. */

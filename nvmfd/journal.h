@@ -3,7 +3,7 @@
  * Where the daemon's sentences go: the terminal, or syslog once it has none.
  *
  * Both may keep a writer waiting: a full pipe, a stopped journald.  So a thread
- * takes the sentences there from a ring, and who has something to say never waits.
+ * takes the sentences there, batch by batch, and who has something to say never waits.
  * What finds no room is counted and left out; so are floods (flood.h), unless all
  * was asked for.
  */

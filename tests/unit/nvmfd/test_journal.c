@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MANY 5000
+#define MANY 50000
 
 static int our_stderr, out;	/* what was standard error; the pipe's reading end */
 static struct journal *journal;
@@ -48,7 +48,7 @@ static void open_journal(bool debug)
 /* All that comes until there is no writer any more. */
 static void *read_all(void *argument)
 {
-	static char text[1 << 20];
+	static char text[8 << 20];
 	size_t n = 0;
 	ssize_t got;
 
