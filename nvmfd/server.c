@@ -7,6 +7,7 @@
 #include "nvmf/version.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +19,8 @@
 #define ENGINE_DEPTH 256
 /* How long the end may take, for hosts and the last flush. */
 #define END_DEADLINE_MS 8000
+/* How often it is looked whether hosts have left. */
+#define LOOK_ROUND_MS 3000
 
 /* A worker's storage engine. */
 struct bench {
@@ -30,6 +33,8 @@ struct server {
 	struct bench *benches;		/* [station] */
 	const struct nvmfd_options *options;
 	uint16_t io_port, discovery_port;
+	unsigned int departed;		/* connections, when it was last looked */
+	unsigned int trims;		/* of the heap that are due */
 	const struct log *log;
 };
 
@@ -207,13 +212,31 @@ static bool must_end(struct server *s, int signals)
 	return true;
 }
 
+/* What hosts needed that have left lies scattered in the heap, which would keep its
+ * pages.  Some of it is freed a moment after them, so they are given back twice. */
+static void give_back_pages(struct server *s)
+{
+	unsigned int departed = target_departed(&s->service.target);
+
+	if (departed != s->departed)
+		s->trims = 2;
+	s->departed = departed;
+	if (s->trims && s->trims--)
+		malloc_trim(0);
+}
+
 void server_run(struct server *s, int signals)
 {
 	struct pollfd p = { .fd = signals, .events = POLLIN };
 
-	for (;;)
-		if (poll(&p, 1, -1) > 0 && must_end(s, signals))
+	for (;;) {
+		int n = poll(&p, 1, LOOK_ROUND_MS);
+
+		if (n > 0 && must_end(s, signals))
 			return;
+		if (!n)
+			give_back_pages(s);
+	}
 }
 
 bool server_close(struct server *s)

@@ -271,6 +271,7 @@ static void free_queue(struct connection *conn)
 	list_remove(&q->waiter.link);
 	tcp_free(&conn->qpair.tcp);
 	free(q->connect);
+	atomic_fetch_add(&q->target->departed, 1);
 	atomic_fetch_sub(&q->target->queues, 1);
 	free(q);
 }
@@ -335,6 +336,11 @@ void target_end_all(struct station *s)
 unsigned int target_queues(struct target *t)
 {
 	return atomic_load(&t->queues);
+}
+
+unsigned int target_departed(struct target *t)
+{
+	return atomic_load(&t->departed);
 }
 
 void station_close(struct station *s)

@@ -2,7 +2,6 @@
 /* Requests: where they come from, their buffers, and their responses. */
 #include "controller/controller.h"
 
-#include <malloc.h>
 #include <stdlib.h>
 
 /* One connection may hold this part of the worker's buffers. */
@@ -29,15 +28,11 @@ static void watch_stock(struct station *s)
 static void trim(struct timer *t)
 {
 	struct station *s = container_of(t, struct station, trim);
-	uint32_t before = s->spare_count;
 
 	for (; s->spare_least && s->spare_count > STOCK_MOST; s->spare_least--) {
 		free(list_entry(list_pop(&s->spare), struct request, capsule.link));
 		s->spare_count--;
 	}
-	/* They lie scattered: by itself the heap would keep their pages. */
-	if (s->spare_count < before)
-		malloc_trim(0);
 	if (s->spare_count > STOCK_MOST)
 		watch_stock(s);
 }

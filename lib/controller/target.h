@@ -41,6 +41,7 @@ struct target {
 	unsigned int station_count;
 	struct registry registry;
 	_Atomic unsigned int queues;	/* connections that are not freed yet */
+	_Atomic unsigned int departed;	/* those that are */
 	const struct log *log;
 };
 
@@ -90,6 +91,8 @@ void target_accept(struct station *, int fd, const struct port *);
 void target_end_all(struct station *);
 /* Thread: any.  How many connections there are, those that drain among them. */
 unsigned int target_queues(struct target *);
+/* How many have gone since the beginning, wrapping round. */
+unsigned int target_departed(struct target *);
 /* Frees the requests in stock; the worker has stopped. */
 void station_close(struct station *);
 
