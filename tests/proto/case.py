@@ -15,10 +15,11 @@ class TargetCase(unittest.TestCase):
 
     devices = ('ramdisk:16M',)
     args = ()
+    limits = {}         # of the daemon: nofile, fsize
 
     @classmethod
     def setUpClass(cls):
-        cls.target = daemon.Daemon(*cls.devices, args=cls.args).start()
+        cls.target = daemon.Daemon(*cls.devices, args=cls.args, **cls.limits).start()
         cls.addClassCleanup(cls.target.stop)
 
     def run(self, result=None):

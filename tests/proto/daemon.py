@@ -95,7 +95,8 @@ class Room:
             _lower(resource.RLIMIT_MEMLOCK, LOCKABLE)
             if nofile:
                 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-                resource.setrlimit(resource.RLIMIT_NOFILE, (nofile, hard))
+                resource.setrlimit(resource.RLIMIT_NOFILE, nofile if isinstance(
+                    nofile, tuple) else (nofile, hard))
             if fsize:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (fsize, fsize))
         return {'cwd': self.path, 'env': self.environment,
