@@ -38,8 +38,9 @@ asan:		## unit and protocol tests under the address and undefined sanitizers
 tsan:		## the same under the thread sanitizer
 	@scripts/variant tsan
 
-valgrind:	## the unit tests under valgrind
+valgrind:	## the unit tests under valgrind, and nvmfd in the protocol tests
 	@scripts/variant valgrind
+	@scripts/variant memcheck
 
 clang:		## the quick tests, built by clang
 	@scripts/variant clang
