@@ -48,8 +48,8 @@ clang:		## the quick tests, built by clang
 coverage:	## what the fuzz corpora reach
 	@scripts/variant coverage
 
-bench: build	## IOPS, throughput, latency; memory of idle connections
-	@bench/run $(BUILD)
+bench: build	## nvmfd beside this machine's floor and SPDK=DIR; SAVE=1 writes docs/bench
+	@bench/run $(BUILD) $(if $(SAVE),--save docs/bench) $(if $(SPDK),--spdk $(SPDK))
 
 fuzz:		## fuzz each target; TIME=SECONDS (30)
 	@scripts/fuzz $(TIME)

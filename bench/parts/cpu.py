@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Which CPU runs what, and how busy each was."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+TICKS = os.sysconf('SC_CLK_TCK')
+CPUS = sorted(os.sched_getaffinity(0))
+TARGET = CPUS[0]
+LOAD = CPUS[-1]
+
+
+def on(cpu):
+    """Arguments for subprocess that tie the child to a CPU."""
+    return {'preexec_fn': lambda: os.sched_setaffinity(0, {cpu})}
+
+
+def busy(cpu):
+    """Seconds that it worked since it started, softirq included."""
+    for line in Path('/proc/stat').read_text().splitlines():
+        name, *ticks = line.split()
+        if name == f'cpu{cpu}':
+            user, nice, system, _idle, _iowait, irq, softirq, *_ = map(int, ticks)
+            return (user + nice + system + irq + softirq) / TICKS
+    raise ValueError(f'/proc/stat says nothing of CPU {cpu}')
+
+
+class Loop:
+    """An equal who shares the target's CPU for as long as the block lasts."""
+
+    def __enter__(self):
+        self.process = subprocess.Popen([sys.executable, '-c', 'while True: pass'], **on(TARGET))
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()

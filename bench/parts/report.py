@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The table on the terminal."""
+
+from parts.measure import OURS
+
+COLUMNS = f'{"case":<26}{"floor":>9}{"nvmfd":>9}{"spdk":>9}  {"of floor":<20}of spdk'
+HEADS = {
+    'alone': 'Each target on a CPU of its own: thousands of I/Os a second, and the CPU of the target '
+             'in us an I/O',
+    'shared': "A busy loop shares the target's CPU, so that the target is what limits: thousands of I/Os a second",
+}
+
+
+def better_spdk(summary, what, best=max):
+    """The kind of sockets that does better here; None without SPDK."""
+    names = [name for name in summary['peers'] if name.startswith('spdk')]
+    return best(names, key=lambda name: summary['peers'][name][what]['median'], default=None)
+
+
+def cell(summary, name, what, scale):
+    value = summary['peers'].get(name, {}).get(what)
+    return f'{value["median"] / scale:>9.2f}' if value else f'{"-":>9}'
+
+
+def ratio(summary, name, what):
+    value = (summary['ratios'].get(name) or {}).get(what)
+    return f'{value["median"]:.2f} ({value["min"]:.2f}-{value["max"]:.2f})' if value else '-'
+
+
+def line(label, summary, what, scale, best):
+    spdk = better_spdk(summary, what, best)
+    cells = ''.join(cell(summary, name, what, scale) for name in ('floor', OURS, spdk))
+    return (f'{label:<26}{cells}  {ratio(summary, "floor", what):<20}'
+            f'{ratio(summary, spdk, what):<20}{spdk or ""}').rstrip()
+
+
+def print_head(view, setup):
+    print(f'\n{HEADS[view]}\n({setup})\n\n{COLUMNS}', flush=True)
+
+
+def print_case(case, view, summary):
+    print(line(case.name, summary, 'iops', 1000, max), flush=True)
+    if view == 'alone':
+        print(line('    CPU us', summary, 'cpu_us', 1, min), flush=True)

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Results as files: JSON and charts."""
+
+import dataclasses
+import json
+
+from parts import chart, machine
+from parts.measure import OURS
+from parts.report import better_spdk
+
+# file, view, what, how many of a unit, which SPDK is better, title
+CHARTS = [
+    ('throughput.svg', 'alone', 'iops', 1000, max, 'I/Os a second, in thousands; more is better'),
+    ('cpu.svg', 'alone', 'cpu_us', 1, min, "The target's CPU, us an I/O; less is better"),
+    ('shared.svg', 'shared', 'iops', 1000, max,
+     "I/Os a second, in thousands, with a busy loop on the target's CPU; more is better"),
+]
+
+
+def as_dict(case):
+    return dataclasses.asdict(case)
+
+
+def bars_of(summary, what, scale, best):
+    bars = []
+    for kind, name in (('floor', 'floor'), (OURS, OURS), ('spdk', better_spdk(summary, what, best))):
+        value = summary['peers'].get(name, {}).get(what)
+        if value:
+            words = f'{value["median"] / scale:.1f}' + (f' {name}' if kind == 'spdk' else '')
+            bars.append((kind, words, value))
+    return bars
+
+
+def groups_of(rows, view, what, scale, best):
+    groups = [(row['case']['name'], bars_of(row['summary'], what, scale, best))
+              for row in rows if row['view'] == view]
+    return [(name, bars) for name, bars in groups if bars]
+
+
+def save(folder, about, rows, idle):
+    folder.mkdir(parents=True, exist_ok=True)
+    document = {'machine': about, 'rows': rows, 'idle': idle}
+    (folder / 'results.json').write_text(json.dumps(document, indent=1) + '\n')
+    for name, view, what, scale, best, title in CHARTS:
+        groups = groups_of(rows, view, what, scale, best)
+        if groups:
+            (folder / name).write_text(chart.draw(title, machine.sentence(about), groups))

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Row "measuring": that bench/run and the floor count what they say they do."""
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+import xml.dom.minidom
+
+from parts import cases, chart, measure, report
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get('NVMFD_BUILD') or ROOT / 'build')
+TIME_LIMIT = 120
+
+
+def floor(*args):
+    return subprocess.run([BUILD / 'bench/floor', '--milliseconds', '200', '--client-cpu', LAST_CPU,
+                           '--server-cpu', FIRST_CPU, *args],
+                          capture_output=True, text=True, timeout=TIME_LIMIT, check=False)
+
+
+CPUS = sorted(os.sched_getaffinity(0))
+FIRST_CPU, LAST_CPU = str(CPUS[0]), str(CPUS[-1])
+
+
+class Floor(unittest.TestCase):
+
+    def counts(self, *args):
+        done = floor(*args)
+        self.assertEqual((done.returncode, done.stderr), (0, ''))
+        got = json.loads(done.stdout)
+        self.assertAlmostEqual(got['iops'] * got['seconds'], got['reads'] + got['writes'],
+                               delta=0.01 * (got['reads'] + got['writes']) + 5)
+        return got
+
+    def test_reads_and_writes_are_counted_apart(self):
+        for extra in ([], ['--responses'], ['--spin', '--client-spin'], ['--hot'],
+                      ['--connections', '3'], ['--size', '131072', '--depth', '4', '--huge']):
+            with self.subTest(extra=extra):
+                got = self.counts('--mix', '100', *extra)
+                self.assertGreater(got['reads'], 0)
+                self.assertEqual(got['writes'], 0)
+                got = self.counts('--mix', '0', *extra)
+                self.assertEqual(got['reads'], 0)
+                self.assertGreater(got['writes'], 0)
+
+    def test_a_mix_is_what_it_is_called(self):
+        for extra in ([], ['--responses'], ['--in-capsule', '0'], ['--connections', '5']):
+            with self.subTest(extra=extra):
+                got = self.counts('--mix', '70', *extra)
+                self.assertAlmostEqual(got['reads'] / (got['reads'] + got['writes']), 0.7, delta=0.1)
+
+    def test_what_makes_no_sense_is_a_sentence(self):
+        for args in (['--depth', '0'], ['--size', 'x'], ['--server-cpu', '9999']):
+            with self.subTest(args=args):
+                done = floor(*args)
+                self.assertEqual(done.returncode, 1)
+                self.assertRegex(done.stderr, r'^floor: .*\n')
+
+
+class Sums(unittest.TestCase):
+
+    def runs(self, *rates):
+        return [{'iops': rate, 'cpu_us': 1e6 / rate, 'latency_us': {'mean': 1.0}} for rate in rates]
+
+    def test_ratios_are_of_pairs(self):
+        """Machines drift: the ratio of medians would be 1 here."""
+        got = measure.sum_up({'nvmfd': self.runs(100, 300, 200), 'floor': self.runs(200, 200, 100)},
+                             'alone')
+        self.assertEqual(got['ratios']['floor']['iops'], {'median': 1.5, 'min': 0.5, 'max': 2.0})
+        self.assertAlmostEqual(got['ratios']['floor']['cpu_us']['max'], 2.0)
+        self.assertEqual(got['peers']['nvmfd']['iops'], {'median': 200, 'min': 100, 'max': 300})
+        self.assertNotIn('lat_p99', got['peers']['nvmfd'])
+
+    def test_the_better_sockets_are_the_ones_compared_with(self):
+        got = measure.sum_up({'nvmfd': self.runs(100), 'spdk-posix': self.runs(80),
+                              'spdk-uring': self.runs(90)}, 'alone')
+        self.assertEqual(report.better_spdk(got, 'iops'), 'spdk-uring')
+        self.assertEqual(report.better_spdk(got, 'cpu_us', min), 'spdk-uring')
+        self.assertIsNone(report.better_spdk(measure.sum_up({}, 'alone'), 'iops'))
+
+    def test_a_chart_is_well_formed_whatever_the_names(self):
+        value = {'median': 2.0, 'min': 1.0, 'max': 3.0}
+        drawn = chart.draw('a < b & c', 'd', [('<case>', [('floor', '2 & 3', value)])])
+        rects = xml.dom.minidom.parseString(drawn).getElementsByTagName('rect')
+        widths = [float(rect.getAttribute('width')) for rect in rects]
+        self.assertAlmostEqual(widths[-1], (chart.WIDTH - chart.LEFT - chart.RIGHT) * 2 / 3, delta=0.1)
+
+    def test_cases_have_names_of_their_own(self):
+        names = [case.name for case in cases.CASES]
+        self.assertEqual(len(names), len(set(names)))
+        self.assertLessEqual(set(cases.QUICK), set(names))
+
+
+class Run(unittest.TestCase):
+
+    def test_a_case_from_the_start_to_the_chart(self):
+        """With an SPDK that is not there: a sentence, and the others are measured."""
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run(
+                [ROOT / 'bench/run', BUILD, '--case', 'write-4k-d32', '--pairs', '1', '--no-idle', '--save',
+                 folder, '--spdk', '/nonexistent', '--sockets', 'posix'],
+                capture_output=True, text=True, timeout=TIME_LIMIT, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertRegex(done.stderr, r'^bench: spdk-posix: .*No such file.*\n$')
+            saved = pathlib.Path(folder)
+            rows = json.loads((saved / 'results.json').read_text())['rows']
+            for name in ('throughput.svg', 'cpu.svg', 'shared.svg'):
+                xml.dom.minidom.parse(str(saved / name))
+        self.assertEqual([row['view'] for row in rows], ['alone', 'shared'])
+        for row in rows:
+            ours, floors = (row['runs'][name][0]['iops'] for name in ('nvmfd', 'floor'))
+            self.assertGreater(ours, 0)
+            self.assertAlmostEqual(row['summary']['ratios']['floor']['iops']['median'], ours / floors)
+            self.assertEqual(row['runs']['nvmfd'][0]['reads'], 0)
+
+    def test_no_such_case(self):
+        done = subprocess.run([ROOT / 'bench/run', BUILD, '--case', 'nothing'], capture_output=True,
+                              text=True, timeout=TIME_LIMIT, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn('no such case', done.stderr)
+
+
+if __name__ == '__main__':
+    unittest.main()
