@@ -7,26 +7,23 @@
 #define PAGE 4096u
 #define STRIPES_MAX 65536u
 
-/* A stripe's word: alone, or how many share it. */
-#define ALONE 0x80000000u
-
-/* So many of those that wait are looked at when a claim is released: a bound
- * on the time, not on the number that may wait. */
-#define LOOK_AT 64u
+/* A stripe's word: in its lower half ALONE or how many share it, in its upper one
+ * how many wait for it. */
+#define ALONE UINT64_C(0x80000000)
+#define HOLDERS UINT64_C(0xffffffff)
+#define WAITER (UINT64_C(1) << 32)
 
 struct claims {
 	uint32_t mask;			/* of stripe numbers */
 	spin_lock_t lock;		/* over waiting */
 	struct list waiting;		/* oldest first */
-	/* Read by everybody, written by those that wait: on its own line. */
-	_Alignas(64) atomic_uint waiting_count;
-	_Alignas(64) atomic_uint stripes[];
+	_Alignas(64) _Atomic uint64_t stripes[];
 };
 
 /*
- * All atomics are sequentially consistent: who waits first counts itself and
- * then tries again, who releases first frees the stripe and then looks at the
- * count, so one of the two sees the other.
+ * Who waits marks his stripes first and then tries again, who releases frees a
+ * stripe and sees its mark in the same exchange, so one of the two sees the
+ * other.  Where nobody waits, nobody takes the lock, however many wait elsewhere.
  */
 
 struct claims *claims_new(uint64_t size)
@@ -43,7 +40,6 @@ struct claims *claims_new(uint64_t size)
 	c->mask = n - 1;
 	atomic_init(&c->lock, 0);
 	list_init(&c->waiting);
-	atomic_init(&c->waiting_count, 0);
 	for (uint32_t i = 0; i < n; i++)
 		atomic_init(&c->stripes[i], 0);
 	return c;
@@ -54,75 +50,103 @@ void claims_free(struct claims *c)
 	free(c);
 }
 
-static bool try_stripe(atomic_uint *word, bool is_exclusive)
+static _Atomic uint64_t *stripe(struct claims *c, const struct claim *claim, uint32_t i)
 {
-	unsigned int seen = atomic_load(word);
-
-	for (;;) {
-		if (is_exclusive ? seen : seen & ALONE)
-			return false;
-		if (atomic_compare_exchange_weak(word, &seen, is_exclusive ?
-						 ALONE : seen + 1))
-			return true;
-	}
+	return &c->stripes[(claim->first + i) & c->mask];
 }
 
-/* The first `count` stripes of a claim. */
-static void free_stripes(struct claims *c, const struct claim *claim,
-			 uint32_t count)
+/* `in_line`: he waits here himself, and is not stopped by those that do. */
+static bool try_stripe(_Atomic uint64_t *word, bool is_exclusive, bool in_line)
 {
-	for (uint32_t i = 0; i < count; i++) {
-		atomic_uint *word = &c->stripes[(claim->first + i) & c->mask];
+	uint64_t seen = atomic_load(word), stops = is_exclusive ? HOLDERS : ALONE;
 
-		if (claim->is_exclusive)
-			atomic_store(word, 0);
-		else
-			atomic_fetch_sub(word, 1);
-	}
+	if (!in_line)
+		stops |= ~HOLDERS;
+	do
+		if (seen & stops)
+			return false;
+	while (!atomic_compare_exchange_weak(word, &seen, seen + (is_exclusive ? ALONE : 1)));
+	return true;
+}
+
+/* The first `count` stripes of a claim; whether somebody waits for one of them. */
+static bool free_stripes(struct claims *c, const struct claim *claim, uint32_t count)
+{
+	uint64_t seen = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		seen |= atomic_fetch_sub(stripe(c, claim, i), claim->is_exclusive ? ALONE : 1);
+	return seen & ~HOLDERS;
 }
 
 /* All or nothing. */
-static bool try_all(struct claims *c, const struct claim *claim)
+static bool try_all(struct claims *c, const struct claim *claim, bool in_line)
 {
 	for (uint32_t i = 0; i < claim->count; i++)
-		if (!try_stripe(&c->stripes[(claim->first + i) & c->mask],
-				claim->is_exclusive)) {
+		if (!try_stripe(stripe(c, claim, i), claim->is_exclusive, in_line)) {
 			free_stripes(c, claim, i);
 			return false;
 		}
 	return true;
 }
 
+/* Under the lock. */
+static void stand_in_line(struct claims *c, struct claim *claim)
+{
+	for (uint32_t i = 0; i < claim->count; i++)
+		atomic_fetch_add(stripe(c, claim, i), WAITER);
+	list_append(&c->waiting, &claim->link);
+}
+
+static void leave_line(struct claims *c, struct claim *claim)
+{
+	for (uint32_t i = 0; i < claim->count; i++)
+		atomic_fetch_sub(stripe(c, claim, i), WAITER);
+	list_remove(&claim->link);
+}
+
+static bool is_overlap(const struct claims *c, const struct claim *a, const struct claim *b)
+{
+	return ((b->first - a->first) & c->mask) < a->count ||
+	       ((a->first - b->first) & c->mask) < b->count;
+}
+
 static bool is_in_conflict(const struct claims *c, const struct claim *a,
 			   const struct claim *b)
 {
-	return (a->is_exclusive || b->is_exclusive) &&
-	       (((b->first - a->first) & c->mask) < a->count ||
-		((a->first - b->first) & c->mask) < b->count);
+	return (a->is_exclusive || b->is_exclusive) && is_overlap(c, a, b);
+}
+
+static bool is_within(const struct claims *c, const struct claim *inner,
+		      const struct claim *outer)
+{
+	return ((inner->first - outer->first) & c->mask) + (uint64_t)inner->count <= outer->count;
 }
 
 /*
- * Under the lock.  Nobody may pass the oldest of those that wait if that one
- * would have to wait for him; so the oldest gets its turn, and then the next.
+ * Under the lock.  `changed`: where something was freed, or somebody has come;
+ * who waits elsewhere waits on.  Nobody may pass the oldest of those that wait if
+ * that one would have to wait for him; so the oldest gets its turn, and then the
+ * next.
  */
-static void collect_grants(struct claims *c, struct list *grants)
+static void collect_grants(struct claims *c, const struct claim *changed, struct list *grants)
 {
 	struct claim *oldest = NULL;
-	unsigned int looked = 0;
 
 	list_for_each_safe(l, &c->waiting) {
 		struct claim *w = list_entry(l, struct claim, link);
+		bool is_last = w->is_exclusive && is_within(c, changed, w);
 
-		if (looked++ == LOOK_AT)
-			break;
-		if (!(oldest && is_in_conflict(c, oldest, w)) && try_all(c, w)) {
+		if (is_overlap(c, changed, w) && !(oldest && is_in_conflict(c, oldest, w)) &&
+		    try_all(c, w, true)) {
 			w->is_held = true;
-			list_remove(l);
+			leave_line(c, w);
 			list_append(grants, l);
-			atomic_fetch_sub(&c->waiting_count, 1);
 		} else if (!oldest) {
 			oldest = w;
 		}
+		if (is_last)	/* whoever could go now would meet this one */
+			break;
 	}
 }
 
@@ -147,9 +171,8 @@ static bool take_in_turn(struct claims *c, struct claim *claim)
 
 	list_init(&grants);
 	spin_lock(&c->lock);
-	list_append(&c->waiting, &claim->link);
-	atomic_fetch_add(&c->waiting_count, 1);
-	collect_grants(c, &grants);
+	stand_in_line(c, claim);
+	collect_grants(c, claim, &grants);
 	is_held = claim->is_held;
 	spin_unlock(&c->lock);
 	/* From here on a claim that waits belongs to who grants it. */
@@ -167,21 +190,18 @@ bool claim_take(struct claims *c, struct claim *claim, uint64_t offset,
 	claim->count = count > c->mask ? c->mask + 1 : (uint32_t)count;
 	claim->is_exclusive = is_exclusive;
 	claim->is_held = false;
-	if (!atomic_load(&c->waiting_count) && try_all(c, claim))
-		return true;
-	return take_in_turn(c, claim);
+	return try_all(c, claim, false) || take_in_turn(c, claim);
 }
 
 void claim_release(struct claims *c, struct claim *claim)
 {
 	struct list grants;
 
-	free_stripes(c, claim, claim->count);
-	if (!atomic_load(&c->waiting_count))
+	if (!free_stripes(c, claim, claim->count))
 		return;
 	list_init(&grants);
 	spin_lock(&c->lock);
-	collect_grants(c, &grants);
+	collect_grants(c, claim, &grants);
 	spin_unlock(&c->lock);
 	tell(&grants, NULL);
 }

@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 
 struct user {
 	struct claim claim;
@@ -149,6 +150,59 @@ static void a_crowd_never_collides(void **state)
 	claims_free(c.claims);
 }
 
+/* However many wait for one page: who needs another meets nobody. */
+static void who_waits_elsewhere_is_in_nobody_s_way(void **state)
+{
+	enum { MANY = 1000 };
+	struct claims *c = claims_new(1 << 20);
+	struct user *crowd = calloc(MANY, sizeof(*crowd)), first, other;
+
+	assert_non_null(crowd);
+	assert_true(take(c, &first, 0, 512, true));
+	for (int i = 0; i < MANY; i++)
+		assert_false(take(c, &crowd[i], 0, 512, true));
+	for (int i = 0; i < 2; i++) {
+		assert_true(take(c, &other, 4096, 65536, i));
+		claim_release(c, &other.claim);
+	}
+	claim_release(c, &first.claim);
+	for (int i = 0; i < MANY; i++) {	/* first come, first served */
+		assert_true(crowd[i].is_granted);
+		assert_true(i + 1 == MANY || !crowd[i + 1].is_granted);
+		claim_release(c, &crowd[i].claim);
+	}
+	free(crowd);
+	claims_free(c);
+}
+
+/* Ranges that overlap in every way, released in any order. */
+static void everybody_has_his_turn(void **state)
+{
+	enum { MANY = 400 };
+	struct claims *c = claims_new(1 << 20);
+	struct user *users = calloc(MANY, sizeof(*users));
+	unsigned int seed = 1;
+
+	assert_non_null(users);
+	for (int i = 0; i < MANY; i++) {
+		uint64_t at = (uint64_t)(rand_r(&seed) % 200) * 4096;
+
+		if (take(c, &users[i], at, 4096u << rand_r(&seed) % 6, rand_r(&seed) % 3 == 0))
+			users[i].is_granted = true;
+	}
+	for (int left = MANY; left; left--) {
+		int n = rand_r(&seed) % MANY, tries = 0;
+
+		while (!users[n].is_granted && tries++ < MANY)
+			n = (n + 1) % MANY;
+		assert_true(users[n].is_granted);
+		users[n].is_granted = false;
+		claim_release(c, &users[n].claim);
+	}
+	free(users);
+	claims_free(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,6 +210,8 @@ int main(void)
 		cmocka_unit_test(the_oldest_is_not_passed),
 		cmocka_unit_test(any_length_can_be_claimed),
 		cmocka_unit_test(a_crowd_never_collides),
+		cmocka_unit_test(who_waits_elsewhere_is_in_nobody_s_way),
+		cmocka_unit_test(everybody_has_his_turn),
 	};
 
 	return cmocka_run_group_tests_name("claims", tests, NULL, NULL);
