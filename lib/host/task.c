@@ -74,6 +74,15 @@ void host_task_answer(struct nvmf_ctrl *ctrl, int error)
 
 /* ---- the end ------------------------------------------------------------------------------- */
 
+static void release(struct nvmf_ctrl *ctrl, struct task *t)
+{
+	ctrl->task = NULL;
+	t->ctrl = NULL;
+	/* Else its command, still under way, frees it. */
+	if (!t->is_sent)
+		free(t);
+}
+
 /* The task is over. */
 static void finish(struct nvmf_ctrl *ctrl, struct task *t, int result)
 {
@@ -81,8 +90,7 @@ static void finish(struct nvmf_ctrl *ctrl, struct task *t, int result)
 		result = t->kind->end(ctrl, t, result);
 	ctrl->result = result;
 	ctrl->last = t->completion;
-	ctrl->task = NULL;
-	free(t);
+	release(ctrl, t);
 }
 
 void host_task_abandon(struct nvmf_ctrl *ctrl)
@@ -94,11 +102,7 @@ void host_task_abandon(struct nvmf_ctrl *ctrl)
 	if (t->kind->end)
 		t->kind->end(ctrl, t, -ECANCELED);
 	ctrl->result = -ECANCELED;
-	ctrl->task = NULL;
-	t->ctrl = NULL;
-	/* Else its command, still under way, frees it. */
-	if (!t->is_sent)
-		free(t);
+	release(ctrl, t);
 }
 
 /* ---- going on -------------------------------------------------------------------------------- */

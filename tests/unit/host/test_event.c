@@ -114,7 +114,7 @@ static void the_request_is_in_nobodys_way(void **state)
 	options.mute_admin = mute.opcode;
 	peer_start(&p, &options);
 	o = peer_client(&p);
-	o.command_timeout_ms = 200;
+	o.command_timeout_ms = 1000;
 	ctrl = nvmf_ctrl_create(&o);
 	q = nvmf_ctrl_admin(ctrl);
 	assert_int_equal(nvmf_ctrl_on_event(ctrl, see, &seen), 0);
@@ -122,7 +122,7 @@ static void the_request_is_in_nobodys_way(void **state)
 	assert_int_equal(nvmf_queue_in_flight(q), 0);
 	assert_int_equal(nvmf_queue_wait(q, -1), 0);
 	assert_int_equal(nvmf_ctrl_due(ctrl), -1);
-	assert_int_equal(nvmf_ctrl_wait(ctrl, 400), 0);
+	assert_int_equal(nvmf_ctrl_wait(ctrl, 1500), 0);
 	assert_int_equal(nvmf_queue_execute(q, &mute, NULL, 0, NULL), -ETIMEDOUT);
 	assert_int_equal(seen.ends, 1);
 	nvmf_ctrl_destroy(ctrl);

@@ -157,6 +157,7 @@ static void no_command_before_the_queue_is_open(void **state)
 	struct peer p;
 	uint64_t value;
 
+	options.mute_handshake = true;
 	peer_start(&p, &options);
 	ctrl = start_connect(&p);
 	q = nvmf_ctrl_admin(ctrl);
@@ -167,9 +168,8 @@ static void no_command_before_the_queue_is_open(void **state)
 		assert_int_equal(nvmf_ctrl_get_property(ctrl, 0, 8, &value), -ENOTCONN);
 		assert_int_equal(nvmf_ctrl_start_open_queues(ctrl, 1, 8), -ENOTCONN);
 		assert_non_null(strstr(nvmf_ctrl_error(ctrl), ": not connected"));
-		turn(ctrl);		/* begins to */
+		assert_int_equal(nvmf_ctrl_process(ctrl), 0);	/* begins to connect */
 	}
-	assert_int_equal(drive(ctrl), 0);
 	nvmf_ctrl_destroy(ctrl);
 	peer_stop(&p);
 }
@@ -186,7 +186,7 @@ static void no_call_waits(void **state)
 	options.mute_handshake = true;
 	peer_start(&p, &options);
 	o = peer_client(&p);
-	o.connect_timeout_ms = 500;
+	o.connect_timeout_ms = 2000;
 	ctrl = nvmf_ctrl_create(&o);
 	assert_int_equal(nvmf_ctrl_start_connect(ctrl), 0);
 	for (unsigned int i = 0; i < 3; i++) {
@@ -194,9 +194,9 @@ static void no_call_waits(void **state)
 		assert_int_equal(nvmf_ctrl_result(ctrl, NULL), -EINPROGRESS);
 	}
 	due = nvmf_ctrl_due(ctrl);
-	assert_true(due >= 0 && due <= 500);
+	assert_true(due >= 0 && due <= 2000);
 	assert_int_equal(drive(ctrl), -ETIMEDOUT);
-	assert_non_null(strstr(nvmf_ctrl_error(ctrl), "no ICResp within 500 ms"));
+	assert_non_null(strstr(nvmf_ctrl_error(ctrl), "no ICResp within 2000 ms"));
 	nvmf_ctrl_destroy(ctrl);
 	peer_stop(&p);
 }
