@@ -84,12 +84,17 @@ static void read_flushed(struct backend_op *op, int result)
 		submit(r);
 }
 
+static bool needs_flush(const struct request *r)
+{
+	return is_fua(r) && r->ns->has_volatile_cache;
+}
+
 static void submit_read(struct request *r)
 {
 	int result;
 
 	r->op.data = r->capsule.data;
-	if (!is_fua(r) || !r->ns->has_volatile_cache) {
+	if (!needs_flush(r)) {
 		submit(r);
 		return;
 	}
@@ -139,7 +144,9 @@ static void io_read(struct request *r)
 {
 	if (!start(r, BACKEND_READ))
 		return;
-	if (r->ns->is_immediate && capsule_reserve(&r->capsule, r->op.length))
+	/* A flush may be pending where reads never are. */
+	if (r->ns->is_immediate && !needs_flush(r) &&
+	    capsule_reserve(&r->capsule, r->op.length))
 		submit_read(r);
 	else
 		need_buffer(r, submit_read);

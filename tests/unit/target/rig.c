@@ -41,14 +41,19 @@ static int submit(void *cookie, struct nvmf_io *io)
 		move(rig, io);
 		nvmf_io_complete(io, 0);
 		return NVMF_IO_PENDING;
+	case RIG_HOLDS_FLUSHES:
+		if (io->opcode != NVMF_IO_FLUSH)
+			break;
+		/* fallthrough */
 	case RIG_LATER:
 	case RIG_HOLDS:
 		hold(rig, io);
 		return NVMF_IO_PENDING;
 	default:
-		move(rig, io);
-		return 0;
+		break;
 	}
+	move(rig, io);
+	return 0;
 }
 
 static void closed(void *cookie)
@@ -75,7 +80,7 @@ static void *complete(void *argument)
 
 	pthread_mutex_lock(&rig->lock);
 	while (!rig->must_end) {
-		if (rig->mood != RIG_HOLDS)
+		if (rig->mood < RIG_HOLDS)
 			finish_held(rig);
 		pthread_cond_wait(&rig->changed, &rig->lock);
 	}
@@ -86,7 +91,7 @@ static void *complete(void *argument)
 void rig_release(struct rig *rig)
 {
 	pthread_mutex_lock(&rig->lock);
-	rig->mood = RIG_LATER;
+	rig->mood = rig->mood == RIG_HOLDS_FLUSHES ? RIG_AT_ONCE : RIG_LATER;
 	pthread_cond_broadcast(&rig->changed);
 	pthread_mutex_unlock(&rig->lock);
 }

@@ -26,6 +26,7 @@ enum rig_mood {
 	RIG_LATER,			/* by a thread of its own */
 	RIG_BEFORE,			/* pending, but completed before the call returns */
 	RIG_HOLDS,			/* until rig_release */
+	RIG_HOLDS_FLUSHES,		/* the others at once */
 };
 
 struct rig {

@@ -260,6 +260,43 @@ static void stopping_waits_for_the_storage(void **state)
 	assert_int_equal(ended, 1);
 }
 
+/* Its room in the send buffer would be others' by the time it is read. */
+static void a_durable_read_waits_for_a_flush_elsewhere(void **state)
+{
+	enum { OTHERS = 8 };
+	static char data[SMALL], back[OTHERS][SMALL];
+	struct nvmf_command read = { .opcode = 2, .nsid = 1,
+				     .cdw12 = 1u << 30 | (SMALL / RIG_BLOCK - 1) };
+	struct nvmf_ctrl *ctrl;
+	struct nvmf_queue *q;
+	int ended = 0, others = 0;
+
+	rig_init(&rig);
+	rig.ns.is_immediate = rig.ns.has_volatile_cache = true;
+	fill(rig.bytes, RIG_BYTES, 3);
+	rig_start(&rig);
+	rig_drive(&rig);
+	ctrl = rig_connect(&rig, 1);
+	q = nvmf_ctrl_queue(ctrl, 0);
+	rig.mood = RIG_HOLDS_FLUSHES;
+	assert_int_equal(nvmf_queue_submit(q, &read, data, SMALL, ignore, &ended), 0);
+	for (int i = 0; i < OTHERS; i++)
+		assert_int_equal(nvmf_queue_submit_read(q, 1, i + 1, SMALL / RIG_BLOCK, back[i],
+							SMALL, ignore, &others), 0);
+	while (others < OTHERS)
+		assert_true(nvmf_queue_wait(q, 1000) >= 0);
+	assert_int_equal(ended, 0);
+	rig_await_held(&rig, 1);
+	rig_release(&rig);
+	while (!ended)
+		assert_true(nvmf_queue_wait(q, 1000) >= 0);
+	assert_memory_equal(data, rig.bytes, SMALL);
+	for (int i = 0; i < OTHERS; i++)
+		assert_memory_equal(back[i], rig.bytes + (i + 1) * RIG_BLOCK, SMALL);
+	nvmf_ctrl_destroy(ctrl);
+	rig_close(&rig);
+}
+
 int main(void)
 {
 	static int none = 0, two = 2;
@@ -273,6 +310,7 @@ int main(void)
 		cmocka_unit_test(failures_become_statuses),
 		cmocka_unit_test(read_only_is_never_written),
 		cmocka_unit_test(flushes_and_fua_reach_the_storage),
+		cmocka_unit_test(a_durable_read_waits_for_a_flush_elsewhere),
 		cmocka_unit_test(discovery_tells_of_the_i_o_ports),
 		cmocka_unit_test_prestate(stopping_waits_for_the_storage, &none),
 		{ "stopping_waits_for_the_storage_with_threads", stopping_waits_for_the_storage,
