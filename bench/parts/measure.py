@@ -64,7 +64,7 @@ def run_once(peer, case, seconds, view):
 
 def run_case(field, case, view, pairs, seconds):
     """Rounds of every peer in turn: name -> list of results."""
-    results = {peer.name: [] for peer in field.peers}
+    results = {peer.name: [] for peer in field.peers if peer.takes(case)}
     for _ in range(pairs):
         for peer in [peer for peer in field.peers if peer.name in results]:
             try:

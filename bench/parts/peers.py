@@ -48,6 +48,10 @@ class Peer:
         """A dictionary: iops, mib_per_second, latency_us, cpu_us (of the target, per I/O)."""
         raise NotImplementedError
 
+    def takes(self, case):
+        """Whether it has anything to say here."""
+        return True
+
     def is_alive(self):
         return True
 
@@ -62,19 +66,24 @@ class Peer:
 
 
 class Floor(Peer):
-    name = 'floor'
+    """Sleeping; or spinning, which is faster where there is no more than one command."""
 
-    def __init__(self, build):
+    def __init__(self, build, spins=False):
+        self.name = 'floor-spin' if spins else 'floor'
         self.program = build / 'bench/floor'
+        self.spins = spins
         self.setup = None
+
+    def takes(self, case):
+        return not self.spins or case.depth * case.connections == 1
 
     def start(self, setup):
         self.setup = setup
         return True
 
     def run(self, case, seconds):
-        flags = [flag for flag, wanted in (('--responses', self.setup.responses), ('--client-spin', case.spin))
-                 if wanted]
+        flags = [flag for flag, wanted in (('--responses', self.setup.responses), ('--spin', self.spins),
+                                           ('--client-spin', case.spin)) if wanted]
         got = output_of('floor', [
             self.program, '--size', case.size, '--depth', case.depth, '--connections', case.connections,
             '--mix', case.reads, '--in-capsule', IN_CAPSULE, '--milliseconds', int(seconds * 1000),

@@ -11,9 +11,9 @@ HEADS = {
 }
 
 
-def better_spdk(summary, what, best=max):
-    """The kind of sockets that does better here; None without SPDK."""
-    names = [name for name in summary['peers'] if name.startswith('spdk')]
+def better(summary, kind, what, best=max):
+    """The peer of this kind (floor, spdk) that does best here; None without any."""
+    names = [name for name in summary['peers'] if name.startswith(kind)]
     return best(names, key=lambda name: summary['peers'][name][what]['median'], default=None)
 
 
@@ -28,10 +28,10 @@ def ratio(summary, name, what):
 
 
 def line(label, summary, what, scale, best):
-    spdk = better_spdk(summary, what, best)
-    cells = ''.join(cell(summary, name, what, scale) for name in ('floor', OURS, spdk))
-    return (f'{label:<26}{cells}  {ratio(summary, "floor", what):<20}'
-            f'{ratio(summary, spdk, what):<20}{spdk or ""}').rstrip()
+    floor, spdk = (better(summary, kind, what, best) for kind in ('floor', 'spdk'))
+    cells = ''.join(cell(summary, name, what, scale) for name in (floor, OURS, spdk))
+    return (f'{label:<26}{cells}  {ratio(summary, floor, what):<20}{ratio(summary, spdk, what):<20}'
+            f'{" ".join(name for name in (floor, spdk) if name and name != "floor")}').rstrip()
 
 
 def print_head(view, setup):

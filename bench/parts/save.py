@@ -6,9 +6,9 @@ import json
 
 from parts import chart, machine
 from parts.measure import OURS
-from parts.report import better_spdk
+from parts.report import better
 
-# file, view, what, how many of a unit, which SPDK is better, title
+# file, view, what, how many of a unit, which of a kind is better, title
 CHARTS = [
     ('throughput.svg', 'alone', 'iops', 1000, max, 'I/Os a second, in thousands; more is better'),
     ('cpu.svg', 'alone', 'cpu_us', 1, min, "The target's CPU, us an I/O; less is better"),
@@ -23,10 +23,11 @@ def as_dict(case):
 
 def bars_of(summary, what, scale, best):
     bars = []
-    for kind, name in (('floor', 'floor'), (OURS, OURS), ('spdk', better_spdk(summary, what, best))):
+    for kind in ('floor', OURS, 'spdk'):
+        name = better(summary, kind, what, best)
         value = summary['peers'].get(name, {}).get(what)
         if value:
-            words = f'{value["median"] / scale:.1f}' + (f' {name}' if kind == 'spdk' else '')
+            words = f'{value["median"] / scale:.1f}' + (f' {name}' if name != kind else '')
             bars.append((kind, words, value))
     return bars
 

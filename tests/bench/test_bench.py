@@ -77,9 +77,9 @@ class Sums(unittest.TestCase):
     def test_the_better_sockets_are_the_ones_compared_with(self):
         got = measure.sum_up({'nvmfd': self.runs(100), 'spdk-posix': self.runs(80),
                               'spdk-uring': self.runs(90)}, 'alone')
-        self.assertEqual(report.better_spdk(got, 'iops'), 'spdk-uring')
-        self.assertEqual(report.better_spdk(got, 'cpu_us', min), 'spdk-uring')
-        self.assertIsNone(report.better_spdk(measure.sum_up({}, 'alone'), 'iops'))
+        self.assertEqual(report.better(got, 'spdk', 'iops'), 'spdk-uring')
+        self.assertEqual(report.better(got, 'spdk', 'cpu_us', min), 'spdk-uring')
+        self.assertIsNone(report.better(measure.sum_up({}, 'alone'), 'spdk', 'iops'))
 
     def test_a_chart_is_well_formed_whatever_the_names(self):
         value = {'median': 2.0, 'min': 1.0, 'max': 3.0}
