@@ -481,6 +481,8 @@ static void step_admin(struct line *l)
 	a.nsid = nsid == 255 ? ~0u : nsid;
 	a.cdw10 = next16();
 	a.cdw11 = next16();
+	if (a.opcode == 0x08)			/* Abort: of which command */
+		a.cdw10 |= a.cdw11 << 16;
 	a.length = lengths[next8() % COUNT_OF(lengths)];
 	put_admin(l, &a);
 }
