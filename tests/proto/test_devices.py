@@ -72,17 +72,17 @@ class Kinds(DevicesCase):
 
 class Files(DevicesCase):
 
-    def check_round_trip(self, device, path):
-        data = pattern(128, seed=5)
+    def check_round_trip(self, device, path, size=512):
+        data = pattern(128, seed=5, size=size)
         with self.serve(device) as target:
             queue = self.queue(target)
-            self.assert_success(write_blocks(queue, 16, data))
+            self.assert_success(write_blocks(queue, 16, data, size=size))
             self.assert_success(queue.run(wire.flush(1)))
         content = pathlib.Path(path).read_bytes()
-        self.assertEqual(content[16 * 512:144 * 512], data)
+        self.assertEqual(content[16 * size:144 * size], data)
         with self.serve(device) as target:
-            self.assertEqual(read_blocks(self.queue(target), 16, 128).data,
-                             data)
+            read = read_blocks(self.queue(target), 16, 128, size=size)
+            self.assertEqual(read.data, data)
 
     def test_bare_path_and_file_mean_the_same(self):
         for number, prefix in enumerate(('', 'file:')):
@@ -90,8 +90,9 @@ class Files(DevicesCase):
             self.check_round_trip(prefix + path + '?bs=512', path)
 
     def test_direct(self):
+        """4096: a tmpfs or a disk may take nothing smaller."""
         path = self.room.file('disk', 1 << 20)
-        self.check_round_trip(path + '?bs=512&direct', path)
+        self.check_round_trip(path + '?bs=4096&direct', path, size=4096)
 
     def test_threads_engine(self):
         path = self.room.file('disk', 1 << 20)
