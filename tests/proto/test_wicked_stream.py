@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Row "nothing wicked hurts it": PDUs that are right, and a stream that is not."""
+import random
+import socket
 import struct
 import unittest
 
@@ -589,6 +591,54 @@ class Digests(StreamCase):
                                Sc.TRANSIENT_TRANSPORT_ERROR)
             self.assertEqual(read_blocks(queue, number, 1).data,
                              pattern(1, seed=number) if number % 3 else bytes(BLOCK))
+
+
+class Damage(StreamCase):
+    """Streams that chance has damaged, the same each time."""
+
+    args = ('-g', '-G')
+    ROUNDS = 300
+    SLBA = range(8 + 40, 8 + 48)        # stays 0: no write may hit others' blocks
+
+    def stream(self, queue):
+        """Commands of each kind and data that may fit, and where to damage them."""
+        parts = [queue.capsule(wire.write(1, 0, 1), bytes(BLOCK), cid=1, in_capsule=True)[1],
+                 queue.capsule(wire.write(1, 0, 8), bytes(8 * BLOCK), cid=2,
+                               in_capsule=False)[1],
+                 queue.capsule(wire.read(1, 0, 8), length=8 * BLOCK, cid=3)[1],
+                 queue.encode(Pdu.H2C_DATA, wire.transfer_header(2, 0, 0, 8 * BLOCK),
+                              bytes(8 * BLOCK), flags=LAST),
+                 queue.capsule(wire.flush(1), cid=4)[1]]
+        places, begin = [], 0
+        for part in parts:
+            places += [begin + at for at in range(min(len(part), 80)) if at not in self.SLBA]
+            begin += len(part)
+        return bytearray(b''.join(parts)), places
+
+    def test_the_end_comes_and_nobody_else_notices(self):
+        chance = random.Random(2026)
+        for number in range(self.ROUNDS):
+            digests = number % 3 == 0
+            queue = self.io(hdgst=digests, ddgst=digests)
+            stream, places = self.stream(queue)
+            for _ in range(chance.randint(1, 3)):
+                stream[chance.choice(places)] = chance.choice((0, 0xFF, chance.randrange(256)))
+            cut = chance.randrange(len(stream))
+            with self.subTest(number=number):
+                self.send_and_leave(queue, bytes(stream), cut)
+            queue.controller.close()
+
+    def send_and_leave(self, queue, stream, cut):
+        """After the last byte the daemon has the last word."""
+        queue.socket.settimeout(queue.timeout)
+        try:
+            queue.socket.sendall(stream[:cut])
+            queue.socket.sendall(stream[cut:])
+            queue.socket.shutdown(socket.SHUT_WR)
+            while queue.socket.recv(1 << 16):
+                pass
+        except ConnectionError:
+            pass        # the daemon closed before it had read everything
 
 
 if __name__ == '__main__':
