@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Bars as SVG, for light and for dark pages, without any library."""
 
+import textwrap
 from xml.sax.saxutils import escape
 
-WIDTH, LEFT, RIGHT, BAR, GAP, TOP = 860, 200, 130, 14, 14, 64
+WIDTH, LEFT, RIGHT, BAR, GAP = 860, 200, 130, 14, 14
+LINE = 140                      # letters of small print that fit the width
 STYLE = '''
   text { font: 12px sans-serif; fill: #1f2328 }
   .title { font-size: 16px; font-weight: bold }
@@ -41,17 +43,26 @@ def group(y, name, bars):
     return parts
 
 
-def legend():
+def legend(y):
     parts = []
     for number, kind in enumerate(('floor', 'nvmfd', 'spdk')):
         x = LEFT + 90 * number
-        parts += [f'<rect x="{x}" y="44" width="10" height="10" class="{kind}"/>', text(x + 16, 53, kind)]
+        parts += [f'<rect x="{x}" y="{y - 9}" width="10" height="10" class="{kind}"/>', text(x + 16, y, kind)]
     return parts
+
+
+def head(title, subtitle):
+    """What stands above the bars, and where these begin."""
+    parts, y = [text(12, 20, title, 'title')], 38
+    for line in textwrap.wrap(subtitle, LINE):
+        parts.append(text(12, y, line, 'small'))
+        y += 14
+    return parts + legend(y + 6), y + 24
 
 
 def draw(title, subtitle, groups):
     """`groups`: (name, [(class, label, {'median', 'min', 'max'})]) from above to below."""
-    parts, y = [text(12, 20, title, 'title'), text(12, 36, subtitle, 'small'), *legend()], TOP
+    parts, y = head(title, subtitle)
     for name, bars in groups:
         parts += group(y, name, bars)
         y += BAR * len(bars) + GAP

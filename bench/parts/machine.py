@@ -28,8 +28,9 @@ def memory_mib():
     return int(found.group(1)) // 1024 if found else None
 
 
-def huge_pages():
-    found = re.search(r'^HugePages_Total:\s*(\d+)', read('/proc/meminfo') or '', re.M)
+def huge_pages(what='Total'):
+    """Of 2 MiB: Total or Free."""
+    found = re.search(rf'^HugePages_{what}:\s*(\d+)', read('/proc/meminfo') or '', re.M)
     return int(found.group(1)) if found else 0
 
 

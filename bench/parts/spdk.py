@@ -6,10 +6,11 @@ import json
 import socket
 from pathlib import Path
 
-from parts import cpu
+from parts import cpu, machine
 from parts.peers import IN_CAPSULE, NQN, SIZE, PeerError, Target
 
 RPC_DEADLINE = 60
+MEMORY = 1024                   # MiB, in huge pages
 
 
 class Rpc:
@@ -52,10 +53,17 @@ class Spdk(Target):
 
     def start(self, setup):
         # Its file devices always go past the page cache.
-        return setup.storage != 'cached' and super().start(setup)
+        if setup.storage == 'cached':
+            return False
+        if not self.program.exists():
+            raise PeerError(f'{self.name}: there is no {self.program}')
+        if machine.huge_pages('Free') < MEMORY // 2:
+            raise PeerError(f'{self.name}: it takes {MEMORY // 2} free huge pages; '
+                            'echo 1024 > /proc/sys/vm/nr_hugepages is enough for both kinds of sockets')
+        return super().start(setup)
 
     def command(self, setup):
-        return [self.program, '-m', hex(1 << cpu.TARGET), '--no-pci', '--disable-cpumask-locks', '-s', '1024', '-r', self.rpc_path(),
+        return [self.program, '-m', hex(1 << cpu.TARGET), '--no-pci', '--disable-cpumask-locks', '-s', str(MEMORY), '-r', self.rpc_path(),
                 '--wait-for-rpc']
 
     def connect_rpc(self):
