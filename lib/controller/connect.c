@@ -77,7 +77,8 @@ static uint16_t check_data(struct queue *q, struct connect *c)
 	/* Perhaps it will be there later: the host may try again. */
 	if (!is_served(q, c->data.subnqn))
 		return BAD_DATA(c, subnqn, 0);
-	if (!is_name(c->data.hostnqn))
+	/* SPDK's perf gives no name of its own unless told to. */
+	if (*c->data.hostnqn && !is_name(c->data.hostnqn))
 		return BAD_DATA(c, hostnqn, NVME_DNR);
 	q->is_discovery = !strcmp(c->data.subnqn, NQN_DISCOVERY);
 	if (q->is_discovery && !is_admin)

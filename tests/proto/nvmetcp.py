@@ -466,7 +466,7 @@ class Host:
 
     def __init__(self, nqn=None, hostid=None):
         made = uuid.uuid4()
-        self.nqn = nqn or f'nqn.2014-08.org.nvmexpress:uuid:{made}'
+        self.nqn = f'nqn.2014-08.org.nvmexpress:uuid:{made}' if nqn is None else nqn
         self.hostid = hostid or made.bytes
 
 

@@ -60,7 +60,7 @@ class AdminConnect(FabricsCase):
         self.assert_invalid_parameter(cqe, True, DATA_SUBNQN)
 
     def test_host_name_that_is_none(self):
-        for nqn in ('', 'iqn.2026-11.org.example:host', b'nqn.' + b'h' * 252,
+        for nqn in ('iqn.2026-11.org.example:host', b'nqn.' + b'h' * 252,
                     b'nqn.2026-11.org.example:' + b'h' * 200):
             with self.subTest(nqn=nqn):
                 _, cqe = self.connect(hostnqn=nqn)
@@ -158,6 +158,14 @@ class IoConnect(FabricsCase):
         _, cqe = self.io_connect()
         self.assert_status(cqe, Sc.SUCCESS)
         self.assertEqual(cqe.dw0 & 0xFFFF, self.ctrl.cntlid)
+
+    def test_host_without_a_name(self):
+        """No name at all, as SPDK's perf has, is not a wrong one."""
+        self.host = Host('')
+        self.ctrl = self.controller(host=self.host)
+        self.ctrl.set_queues(1)
+        queue, cqe = self.io_connect()
+        self.assert_status(cqe, Sc.SUCCESS)
 
     def test_kato_is_reserved_and_ignored(self):
         queue, cqe = self.io_connect(kato=10)
