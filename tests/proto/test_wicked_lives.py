@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Row "nothing wicked hurts it": hosts that fall silent, stop, leave or die in
 the midst of it, while a bystander's I/O goes on."""
+import contextlib
 import os
+import pathlib
 import random
 import signal
 import socket
@@ -27,6 +29,24 @@ def die(queue):
     queue.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                             struct.pack('ii', 1, 0))
     queue.close()
+
+
+def are_stopped(pid):
+    """Every thread of the process is."""
+    states = [(task / 'stat').read_text().rpartition(') ')[2][0]
+              for task in pathlib.Path(f'/proc/{pid}/task').iterdir()]
+    return set(states) == {'T'}
+
+
+@contextlib.contextmanager
+def stopped(pid):
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        while not are_stopped(pid):
+            time.sleep(0.001)
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 class Silence(WickedCase):
@@ -229,11 +249,11 @@ class Leaving(WickedCase):
         self.assertFalse(self.lines('an I/O queue was lost'))
 
     def test_a_half_closed_host_has_its_answers(self):
-        """What came before the end is answered, if the answer is at hand."""
+        """What came with the end is answered, if the answer is at hand."""
         queue = self.io()
-        command, pdu = queue.capsule(wire.read(1, 0, 128), length=65536)
-        queue.send_raw(pdu)
-        queue.socket.shutdown(socket.SHUT_WR)
+        with stopped(self.target.pid):      # it is to see both at once
+            command = queue.submit(wire.read(1, 0, 128), length=65536)
+            queue.socket.shutdown(socket.SHUT_WR)
         self.assert_success(queue.wait(command))
         self.assert_ends(queue)
 
@@ -349,16 +369,17 @@ class Term(unittest.TestCase):
 
     DEVICES = ('ramdisk:16M', f'delay:ms={SLOW_MS}/ramdisk:4M')
 
-    def run_with(self, act, *args):
-        target = daemon.Daemon(*self.DEVICES, args=(
-            '--workers', str(WORKERS), *args)).start()
-        try:
-            keep = act(target)
-        except BaseException:
-            target.kill()
-            raise
-        target.stop(deadline=9)
-        del keep
+    def run_with(self, act):
+        """The end is in order: nothing is left behind with storage or hosts."""
+        room = daemon.Room()
+        self.addCleanup(room.remove)
+        target = daemon.Daemon(*self.DEVICES, room=room,
+                               args=('--workers', str(WORKERS)))
+        with target:
+            act(target)
+        log = target.log()
+        self.assertIn('ends on signal 15', log)
+        self.assertNotIn('error:', log)
 
     def busy(self, target):
         made = Busy(target)
@@ -421,13 +442,10 @@ class Stopped(TargetCase):
     def test_live_hosts_are_kept(self):
         hosts = [self.controller(kato=self.KATO) for _ in range(8)]
         queues = [queue for host in hosts for queue in host.io_queues(WORKERS)]
-        os.kill(self.target.pid, signal.SIGSTOP)
-        try:
+        with stopped(self.target.pid):
             reads = [(queue, queue.submit(wire.read(1, 0, 8), length=4096))
                      for queue in queues]
             time.sleep(2.5 * self.KATO / 1000)
-        finally:
-            os.kill(self.target.pid, signal.SIGCONT)
         for queue, command in reads:
             self.assert_success(queue.wait(command))
         for host in hosts:
