@@ -19,6 +19,10 @@ WITHOUT_SPDX = re.compile(r'^(LICENSE|ROOMS|\.gitignore)$|^fuzz/corpus/|\.(png|b
 # A path of somebody's own machine.
 HOME_PATH = re.compile(r'(?<![\w$./-])/(?:home|Users|root/[a-z]|work|workspace)/[\w.-]+')
 
+# What a document refers to: [text](path), and `lib/tcp/conn.c` where no word is a stand-in.
+LINK = re.compile(r'\]\((?!https?:|#)([^)#]+)')
+NAMED = re.compile(r'`((?:lib|include|nvmfd|tools|tests|fuzz|bench|docs|scripts|examples)/[a-z0-9_./-]+)[:`]')
+
 
 def tracked(source):
     """Files under version control; of an unpacked archive, all but builds."""
@@ -40,6 +44,13 @@ def text_of(source, name):
         return None
 
 
+def astray(source, name, text):
+    """What a document names that is not there: links from its folder, paths from the top."""
+    folder = (source / name).parent
+    return [f'{name}: {path}' for path in LINK.findall(text) if not (folder / path).exists()] + \
+        [f'{name}: {path}' for path in NAMED.findall(text) if not (source / path).exists()]
+
+
 def main():
     source = Path(sys.argv[1]).resolve()
     texts = {name: text_of(source, name) for name in tracked(source)
@@ -54,6 +65,9 @@ def main():
               for number, line in enumerate(text.split('\n'), 1) if line != line.rstrip()])
     tap.case('no file names a folder of one machine',
              [f'{name}: {found}' for name, text in texts.items() for found in HOME_PATH.findall(text)])
+    tap.case('documents name files that are there',
+             [found for name, text in texts.items() if name.endswith('.md')
+              for found in astray(source, name, text)])
     scripts = [name for name, text in texts.items() if text.startswith('#!') and os.access(source / name, os.X_OK)]
     tap.case('every script that can be run parses',
              [run.stderr for name in scripts if re.match(r'#!\S*(/| )(ba)?sh\b', texts[name])
