@@ -7,6 +7,7 @@ import pty
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -82,6 +83,39 @@ class Discover(ToolCase):
         text = nvmf('discover', *self.where('discovery')).stdout.decode()
         self.assertIn('Discovery Log Number of Records', text)
         self.assertIn(f'subnqn:  {self.target.nqn}\n', text)
+
+
+class WickedTarget(ToolCase):
+    """Its names hold what a terminal obeys, and lines that it did not send."""
+
+    NQN = 'nqn.2026-11.org.example:\x1b]0;evil\x07\nsubnqn:  false\u009b2J'
+
+    def setUp(self):
+        super().setUp()
+        ports = self.folder / 'ports'
+        fake = pathlib.Path(daemon.__file__).with_name('fake_target.py')
+        process = subprocess.Popen([sys.executable, fake, '-p', '0', '-P', '0', '-n', self.NQN,
+                                    '--ports-file', ports, 'ramdisk:1M'])
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.ports = daemon.read_ports(ports)
+
+    def lines(self, command, *args):
+        done = nvmf(command, '-t', 'tcp', '-a', '127.0.0.1', '-s',
+                    str(self.ports['discovery' if command == 'discover' else 'io']), *args)
+        self.assertEqual((done.returncode, done.stderr), (0, b''))
+        return done.stdout.decode().splitlines()
+
+    def assert_shown(self, lines):
+        names = [line.split(':', 1)[1].strip() for line in lines if line.startswith('subnqn')]
+        self.assertEqual(names, ['nqn.2026-11.org.example:?]0;evil??subnqn:  false??2J'])
+        self.assertFalse([line for line in lines if not line.isprintable()])
+
+    def test_discover(self):
+        self.assert_shown(self.lines('discover'))
+
+    def test_identify(self):
+        self.assert_shown(self.lines('id-ctrl', '-n', self.NQN))
 
 
 class Identify(ToolCase):

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "command.h"
+#include "field.h"
 #include "json.h"
 #include "session.h"
 
@@ -51,9 +52,9 @@ static void print_record(const struct nvmf_discovery_record *r, unsigned int ind
 	printf("subtype: %s\n", nvmf_discovery_subtype_name(r->subtype));
 	printf("treq:    %s\n", treq_text(r->treq));
 	printf("portid:  %u\n", r->portid);
-	printf("trsvcid: %s\n", r->trsvcid);
-	printf("subnqn:  %s\n", r->subnqn);
-	printf("traddr:  %s\n", r->traddr);
+	print_text("trsvcid: ", r->trsvcid);
+	print_text("subnqn:  ", r->subnqn);
+	print_text("traddr:  ", r->traddr);
 	printf("eflags:  %s\n", eflags_text(r->eflags));
 	printf("sectype: %s\n", sectype_text(r->sectype));
 }

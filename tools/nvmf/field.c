@@ -23,6 +23,26 @@ static void text_value(const struct field *f, const uint8_t *at, char *text)
 	text[size] = 0;
 }
 
+/* In one byte or, U+0080 to U+009F, in two of UTF-8. */
+static void make_harmless(char *text)
+{
+	for (unsigned char *p = (unsigned char *)text; *p; p++) {
+		if (*p < 0x20 || *p == 0x7f)
+			*p = '?';
+		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+			p[0] = p[1] = '?';
+	}
+}
+
+void print_text(const char *label, const char *text)
+{
+	char shown[VALUE_TEXT];
+
+	snprintf(shown, sizeof(shown), "%s", text);
+	make_harmless(shown);
+	printf("%s%s\n", label, shown);
+}
+
 static void bytes_value(const struct field *f, const uint8_t *at, char *text)
 {
 	for (unsigned int i = 0; i < f->size; i++)
@@ -69,6 +89,7 @@ void fields_print(const struct field_table *table, const uint8_t *data, bool wit
 		const struct field *f = &table->fields[i];
 
 		value_text(f, data, text);
+		make_harmless(text);
 		if (with_words)
 			printf("%-*s : %-20s  %s\n", table->width, f->name, text, f->words);
 		else

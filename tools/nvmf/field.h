@@ -29,6 +29,10 @@ struct field_table {
 void fields_print(const struct field_table *, const uint8_t *data, bool with_words);
 void fields_to_json(const struct field_table *, const uint8_t *data, json_t *object);
 
+/* Text of a target's own choosing, of at most 519 bytes, on a line of its own: what
+ * a terminal would obey, or take for another line, is shown as '?'. */
+void print_text(const char *label, const char *text);
+
 /* Writes bytes to stdout as they are. */
 int print_raw(const void *data, size_t size);
 void print_hex(const uint8_t *data, size_t size, uint64_t offset);
