@@ -239,7 +239,9 @@ static void log_end(const struct queue *q)
 
 	if (tcp->fes)
 		snprintf(term, sizeof(term), " (FES %u, FEI %u)", tcp->fes, tcp->fei);
-	log_say(q->target->log, LOG_DEBUG, "controller %u queue %u: connection ended: %s%s",
+	/* Whoever writes or runs that host wants to know; other ends are everyday. */
+	log_say(q->target->log, tcp->fes ? LOG_NOTICE : LOG_DEBUG,
+		"controller %u queue %u: connection ended: %s%s",
 		q->controller ? q->controller->cntlid : 0, q->qid,
 		reason ? reason : "the host closed it", term);
 }

@@ -337,6 +337,24 @@ static void test_names_of_hosts_do_not_reach_the_log_raw(void **state)
 	rig_close(&rig);
 }
 
+static void test_a_host_that_breaks_the_protocol_is_named_without_debugging(void **state)
+{
+	struct tcp_ch wrong = { .type = TCP_PDU_R2T, .hlen = sizeof(wrong),
+				.plen = le32_of(sizeof(wrong)) };
+
+	rig_open(&rig, NULL);
+	rig.log.level = LOG_NOTICE;
+	host_open(&admin, &rig, 0);
+	assert_int_equal(write(admin.qpair.net.fd, &wrong, sizeof(wrong)), sizeof(wrong));
+	host_open(&other, &rig, 0);
+	host_close(&other);
+	rig_await_queues(&rig, 0);
+	assert_true(rig_has_said(&rig, "connection ended: malformed PDU header (FES 1, FEI 0)"));
+	assert_false(rig_has_said(&rig, "the host closed it"));
+	host_close(&admin);
+	rig_close(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -355,6 +373,7 @@ int main(void)
 		cmocka_unit_test(test_a_queue_that_moves_to_a_worker_that_has_ended_ends),
 		cmocka_unit_test(test_the_handshake_deadline_rests_while_a_connect_is_held),
 		cmocka_unit_test(test_names_of_hosts_do_not_reach_the_log_raw),
+		cmocka_unit_test(test_a_host_that_breaks_the_protocol_is_named_without_debugging),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
