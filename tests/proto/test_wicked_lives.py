@@ -8,6 +8,7 @@ import random
 import signal
 import socket
 import struct
+import threading
 import time
 import unittest
 
@@ -16,7 +17,7 @@ import wire
 from case import TargetCase, read_blocks
 from nvmetcp import CC_ENABLE, Controller
 from wicked import MIB, WickedCase
-from wire import Admin, Prop, Sqe
+from wire import Admin, Prop, Sc, Sqe
 
 WORKERS = 3
 SLOW_MS = 400
@@ -278,13 +279,11 @@ class Leaving(WickedCase):
             host.close()
 
 
-class Stuck(WickedCase):
-    """Hosts that take or send nothing any more."""
+class SmallPool(WickedCase):
+    """What is kept of a worker's buffers is known."""
 
     devices = ('ramdisk:16M', f'delay:ms={SLOW_MS}/ramdisk:4M')
     args = ('--workers', str(WORKERS), '--buffers', '16M')
-    SIZES = (512, 16384, 65536, MIB)
-    DEPTH = 64
 
     @classmethod
     def warm_up(cls):
@@ -302,6 +301,66 @@ class Stuck(WickedCase):
                 while command.r2ts:
                     queue.answer_r2t(command)
                 queue.wait(command)
+
+
+class Stubborn(SmallPool):
+    """Hosts that want much, or the same, over and over."""
+
+    MANY = 150
+
+    def connect_at_once(self, controller, qid, count, cntlid):
+        """So many Connects of this host, on connections of their own."""
+        asked = []
+        for _ in range(count):
+            queue = self.queue(in_capsule=8192)
+            data = wire.connect_data(self.target.nqn, controller.host.nqn,
+                                     controller.host.hostid, cntlid)
+            asked.append((queue, queue.submit(wire.connect(qid, 31), data)))
+        return asked
+
+    def test_many_who_want_the_same_queue(self):
+        """The one that has it may be about to end, so each waits a second."""
+        busy = Busy(self.target)
+        self.addCleanup(busy.close)
+        self.says('queue 1 refused', self.MANY)
+        for queue, command in self.connect_at_once(
+                busy.controller, 1, self.MANY, busy.controller.cntlid):
+            self.assert_status(queue.wait(command, 30), Sc.SEQUENCE_ERROR)
+
+    def test_many_who_come_back_while_their_dead_path_writes(self):
+        busy = Busy(self.target)
+        busy.await_r2ts()
+        for queue in [*busy.queues, busy.admin]:
+            die(queue)
+        for queue, command in self.connect_at_once(
+                busy.controller, 0, self.MANY, 0xFFFF):
+            self.assert_success(queue.wait(command, 30))
+
+    def test_an_admin_queue_that_reads_late(self):
+        admin = self.controller(sqsize=4095).admin
+        asked = [admin.capsule(wire.identify(1), length=4096)
+                 for _ in range(4095)]
+        sender = threading.Thread(target=admin.send_raw, args=(
+            b''.join(pdu for _, pdu in asked),))
+        sender.start()
+        time.sleep(0.5)
+        for command in admin.wait_all([command for command, _ in asked], 30):
+            self.assert_success(command)
+        sender.join()
+
+    def test_resets_without_end(self):
+        controller = self.controller()
+        for _ in range(self.MANY):
+            controller.disable()
+            controller.enable()
+            self.assert_success(read_blocks(controller.io_queues(1)[0], 0, 8))
+
+
+class Stuck(SmallPool):
+    """Hosts that take or send nothing any more."""
+
+    SIZES = (512, 16384, 65536, MIB)
+    DEPTH = 64
 
     def ask(self, queue, size, nsid=1):
         pairs = [queue.capsule(wire.read(nsid, 0, size // 512), length=size)
