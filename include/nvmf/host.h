@@ -275,9 +275,10 @@ NVMF_API int nvmf_ctrl_wait(struct nvmf_ctrl *ctrl, int timeout_ms);
 
 /*
  * The calls that wait, for a caller who must not: each begins, nvmf_ctrl_process
- * goes on with it, nvmf_ctrl_result tells how it ended.  One at a time: -EBUSY.
- * They fail at once where the call that waits would fail without having sent
- * anything.  What they are to fill stays the library's until they have ended.
+ * goes on with it, nvmf_ctrl_result tells how it ended.  One at a time: until then
+ * these calls, and those of the same names that wait, give -EBUSY.  They fail at
+ * once where the call that waits would fail without having sent anything.  What they
+ * are to fill stays the library's until they have ended.
  *
  * nvmf_ctrl_start_connect takes numbers alone for traddr and trsvcid (-EINVAL):
  * looking a name up may wait, which nvmf_ctrl_connect does.

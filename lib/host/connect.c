@@ -243,6 +243,8 @@ int host_queue_join(struct nvmf_queue *q)
 		before = q->stage;
 		error = stages[before](q);
 	} while (!error && q->stage != before && q->stage != STAGE_OPEN);
+	if (!error)
+		error = host_queue_watch(q);
 	if (error) {
 		host_queue_end(q, error);
 	} else if (q->stage == STAGE_OPEN) {

@@ -274,12 +274,6 @@ int host_queue_fail_ended(struct nvmf_queue *q)
 			       reason ? reason : "the controller closed the connection");
 }
 
-static int end_with(struct nvmf_queue *q, int error)
-{
-	host_queue_end(q, error);
-	return error;
-}
-
 /* The oldest command stands first, and all have the same time to live. */
 static uint64_t next_deadline(const struct nvmf_queue *q)
 {
@@ -323,8 +317,10 @@ static int run(struct nvmf_queue *q, bool may_wait)
 	if (!q->qid)
 		host_keep_alive_check(q->ctrl, host_now_ms());
 	if (!host_queue_transfer(q, may_wait))
-		return end_with(q, host_queue_fail_ended(q));
-	return check_deadlines(q) ? end_with(q, -ETIMEDOUT) : 0;
+		return host_queue_fail_ended(q);
+	if (check_deadlines(q))
+		return -ETIMEDOUT;
+	return q->is_detached ? 0 : host_queue_watch(q);
 }
 
 int host_queue_process(struct nvmf_queue *q, bool may_wait)
@@ -334,10 +330,13 @@ int host_queue_process(struct nvmf_queue *q, bool may_wait)
 
 	if (q->stage == STAGE_CLOSED)
 		return host_queue_fail_closed(q);
-	error = host_queue_is_open(q) ? run(q, may_wait) : host_queue_join(q);
-	if (!error && !q->is_detached && host_queue_watch(q))
-		error = end_with(q, -ENOMEM);
-	return error ? error : (int)(q->ended - before);
+	if (!host_queue_is_open(q))
+		return host_queue_join(q);
+	error = run(q, may_wait);
+	if (!error)
+		return (int)(q->ended - before);
+	host_queue_end(q, error);
+	return error;
 }
 
 int nvmf_queue_process(struct nvmf_queue *q)

@@ -4,6 +4,7 @@
 #include "peer.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -320,7 +321,10 @@ static void the_controller_goes_meanwhile(void **state)
 	peer_start(&p, &options);
 	ctrl = connect_to(&p);
 	assert_int_equal(nvmf_ctrl_start_open_queues(ctrl, 1, 8), 0);
-	assert_true(turn(ctrl) >= 0);
+	while (p.connects < 2) {	/* the queue's, which is never answered */
+		assert_true(nvmf_ctrl_process(ctrl) >= 0);
+		poll(NULL, 0, 1);
+	}
 	assert_int_equal(nvmf_ctrl_result(ctrl, NULL), -EINPROGRESS);
 	peer_stop(&p);
 	assert_int_equal(drive(ctrl), -EPIPE);
@@ -365,6 +369,35 @@ static void a_detached_queue_wakes_nobody_else(void **state)
 		assert_true(turn(ctrl) >= 0);
 	assert_false(is_readable(ctrl, 0));
 	nvmf_ctrl_destroy(ctrl);
+	peer_stop(&p);
+}
+
+/* As when the kernel lets this user watch no more: told, and not waited for in vain. */
+static void a_socket_that_cannot_be_watched(void **state)
+{
+	struct peer_options options = PEER_OPTIONS;
+	int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct nvmf_ctrl *ctrl;
+	struct peer p;
+
+	peer_start(&p, &options);
+	ctrl = create(&p);
+	assert_int_equal(dup2(nothing, nvmf_ctrl_fd(ctrl)), nvmf_ctrl_fd(ctrl));
+	assert_int_equal(nvmf_ctrl_connect(ctrl), -EINVAL);
+	assert_non_null(strstr(nvmf_ctrl_error(ctrl), ": epoll_ctl: Invalid argument"));
+	nvmf_ctrl_destroy(ctrl);
+
+	ctrl = connect_to(&p);
+	assert_int_equal(nvmf_ctrl_start_open_queues(ctrl, 1, 8), 0);
+	assert_int_equal(dup2(nothing, nvmf_ctrl_fd(ctrl)), nvmf_ctrl_fd(ctrl));
+	for (unsigned int i = 0; i < 10000 && nvmf_ctrl_result(ctrl, NULL) == -EINPROGRESS; i++) {
+		nvmf_ctrl_process(ctrl);
+		poll(NULL, 0, 1);
+	}
+	assert_int_equal(nvmf_ctrl_result(ctrl, NULL), -EINVAL);
+	assert_non_null(strstr(nvmf_ctrl_error(ctrl), ", queue 1: epoll_ctl: Invalid argument"));
+	nvmf_ctrl_destroy(ctrl);
+	close(nothing);
 	peer_stop(&p);
 }
 
@@ -433,6 +466,7 @@ int main(void)
 		cmocka_unit_test(an_io_queue_that_is_refused),
 		cmocka_unit_test(the_controller_goes_meanwhile),
 		cmocka_unit_test(a_detached_queue_wakes_nobody_else),
+		cmocka_unit_test(a_socket_that_cannot_be_watched),
 		cmocka_unit_test(much_to_send_wakes_the_loop),
 		cmocka_unit_test(a_fabrics_command_goes_by_its_type),
 	};
