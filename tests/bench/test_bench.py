@@ -105,8 +105,8 @@ class Run(unittest.TestCase):
         """With an SPDK that is not there: a sentence, and the others are measured."""
         with tempfile.TemporaryDirectory() as folder:
             done = subprocess.run(
-                [ROOT / 'bench/run', BUILD, '--case', 'write-4k-d32', '--pairs', '1', '--seconds', '2', '--no-idle', '--save',
-                 folder, '--spdk', '/nonexistent', '--sockets', 'posix'],
+                [ROOT / 'bench/run', BUILD, '--case', 'write-4k-d32', '--pairs', '1', '--seconds', '2',
+                 '--no-idle', '--save', folder, '--spdk', '/nonexistent', '--sockets', 'posix'],
                 capture_output=True, text=True, timeout=TIME_LIMIT, check=False)
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertRegex(done.stderr, r'^bench: spdk-posix: there is no /nonexistent/.*\n$')
