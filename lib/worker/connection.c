@@ -6,6 +6,8 @@
 
 /* Receives in a row before others have their turn. */
 #define RECEIVES_A_TURN 4
+/* Bytes at once from one that has not said who it is. */
+#define STRANGER_RECEIVES 16384
 /* How long a peer may take to read our TermReq. */
 #define TERMINATE_S 1
 /* Unsent bytes above which no more commands are taken from this peer. */
@@ -65,8 +67,10 @@ static void deadline_passed(struct timer *t)
 {
 	struct connection *c = container_of(t, struct connection, deadline);
 
-	if (!c->is_established && tcp_rx_is_held(&c->qpair.tcp)) {
-		/* Its Connect waits for us, which is not the peer's fault. */
+	if (!c->is_established && tcp_rx_is_held(&c->qpair.tcp) && !c->finish) {
+		/* Its Connect waits for us, which is not the peer's fault; but
+		 * another one would come too late. */
+		c->is_overdue = true;
 		set_deadline(c, 1);
 		return;
 	}
@@ -160,14 +164,23 @@ static bool must_wait(struct connection *c)
 	return true;
 }
 
+/* What a stranger sends behind a Connect that waits is kept for him: not much. */
+static struct qpair_buffer buffer_for(const struct connection *c)
+{
+	struct qpair_buffer all = c->worker->receive;
+
+	return c->is_established ? all : (struct qpair_buffer){ all.bytes, STRANGER_RECEIVES };
+}
+
 static void receive_input(struct connection *c)
 {
+	struct qpair_buffer buffer = buffer_for(c);
 	enum qpair_progress progress;
 
 	list_remove(&c->again);
 	if (must_wait(c))
 		return;
-	progress = qpair_receive(&c->qpair, &c->worker->receive, RECEIVES_A_TURN);
+	progress = qpair_receive(&c->qpair, &buffer, RECEIVES_A_TURN);
 	if (progress == QPAIR_ENDED) {
 		connection_end(c, NULL);
 		return;
@@ -200,6 +213,10 @@ static void ready(struct worker_source *s, uint32_t events)
 /* What came during the hold stands in the socket still, and its event has passed. */
 void connection_resume(struct connection *c)
 {
+	if (!c->is_established && c->is_overdue) {
+		connection_finish(c, "the handshake took too long");
+		return;
+	}
 	tcp_rx_resume(&c->qpair.tcp);
 	if (c->has_ended || c->target)
 		return;

@@ -42,6 +42,7 @@ struct connection {
 	uint64_t progress;		/* bytes moved when it last did */
 	uint64_t progress_at;		/* ns */
 	bool is_established;		/* the handshake is over */
+	bool is_overdue;		/* ... though it ought to be */
 	bool is_closing;		/* a TermReq was sent */
 	const char *finish;		/* why it ends once all is sent; NULL: it goes on */
 	bool has_ended;

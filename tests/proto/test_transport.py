@@ -327,6 +327,18 @@ class Deadlines(TargetCase):
     def test_silence_before_connect(self):
         self.assert_ends_soon(self.queue())
 
+    def test_a_row_of_connects_that_wait(self):
+        """Each for a queue that is there, which takes a second to be refused."""
+        live = self.io()
+        who = live.controller
+        data = wire.connect_data(self.target.nqn, who.host.nqn, who.host.hostid, who.cntlid)
+        queue = self.queue()
+        pairs = [queue.capsule(wire.connect(qid=1, sqsize=31), data, in_capsule=True)
+                 for _ in range(30)]
+        queue.send_raw(b''.join(pdu for _, pdu in pairs))
+        self.assertLess(self.assert_ends(queue), 15)
+        self.assert_success(read_blocks(live, 0, 1))
+
     def test_others_are_served_meanwhile_and_stay(self):
         silent = [self.queue(handshake=False) for _ in range(20)]
         queue = self.io()
