@@ -214,6 +214,8 @@ def main():
             return tap.end()
         root = nvmfd.parent.parent
         tap.case('nvmf is installed', [] if (root / 'bin/nvmf').exists() else ['no bin/nvmf'])
+        tap.case('it finds its library beside it',
+                 complaint(run(root / 'bin/nvmf', '--version', LD_LIBRARY_PATH='')))
         tap.case('every manual page is installed',
                  [page.name for page in sorted((source / 'docs/man').glob('*.[1-9]'))
                   if not (root / f'share/man/man{page.suffix[1:]}' / page.name).exists()])
