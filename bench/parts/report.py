@@ -5,8 +5,8 @@ from parts.measure import OURS
 
 COLUMNS = f'{"case":<26}{"floor":>9}{"nvmfd":>9}{"spdk":>9}  {"of floor":<20}of spdk'
 HEADS = {
-    'alone': 'Each target on a CPU of its own: thousands of I/Os a second, and the CPU of the target '
-             'in us an I/O',
+    'alone': 'Each target on a CPU of its own: thousands of I/Os a second; its CPU, us an I/O; how busy '
+             "the load's CPU was",
     'shared': "A busy loop shares the target's CPU, so that the target is what limits: thousands of I/Os a second",
 }
 
@@ -34,6 +34,12 @@ def line(label, summary, what, scale, best):
             f'{" ".join(name for name in (floor, spdk) if name and name != "floor")}').rstrip()
 
 
+def load_line(summary):
+    """How busy the load was: near 100 % it is what limits, not the target."""
+    busy = [f'{name} {value["load_busy"]["median"] * 100:.0f} %' for name, value in summary['peers'].items()]
+    return f"    load's CPU: {', '.join(busy)}"
+
+
 def print_head(view, setup):
     print(f'\n{HEADS[view]}\n({setup})\n\n{COLUMNS}', flush=True)
 
@@ -41,4 +47,5 @@ def print_head(view, setup):
 def print_case(case, view, summary):
     print(line(case.name, summary, 'iops', 1000, max), flush=True)
     if view == 'alone':
-        print(line('    CPU us', summary, 'cpu_us', 1, min), flush=True)
+        print(line('    target, us an I/O', summary, 'cpu_us', 1, min))
+        print(load_line(summary), flush=True)

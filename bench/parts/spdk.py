@@ -63,8 +63,8 @@ class Spdk(Target):
         return super().start(setup)
 
     def command(self, setup):
-        return [self.program, '-m', hex(1 << cpu.TARGET), '--no-pci', '--disable-cpumask-locks', '-s', str(MEMORY), '-r', self.rpc_path(),
-                '--wait-for-rpc']
+        return [self.program, '-m', hex(1 << cpu.TARGET), '--no-pci', '--disable-cpumask-locks', '-s', MEMORY,
+                '-r', self.rpc_path(), '--wait-for-rpc']
 
     def connect_rpc(self):
         if not self.rpc_path().exists():
