@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tap import Tap
 
+ROOT = Path(__file__).resolve().parents[1]
 # A row of --help:   -p, --io-port PORT    what it does (4420)
 ROW = re.compile(r'^ {2,8}(?:-(\w), | {0,4})--([a-z0-9-]+)(?: (\S+))?(?:  +|$)(.*)$', re.M)
 # An item of the page: .It Fl p , Fl -io-port Ar port, and its text.
@@ -33,7 +34,8 @@ KEYS = re.compile(r'^Keys: (.*)$', re.M)
 WRAPPERS = re.compile(r'^Wrappers: (.*);', re.M)
 DEVICE_ITEM = re.compile(r'^\.It Cm (\w+)', re.M)
 NAMED = re.compile(r'^\.Cm (.*)$|^\.It Cm (.*)$', re.M)
-KEY_SOURCE = Path(__file__).resolve().parents[1] / 'nvmfd/device_spec.c'
+# A row of limits: | A command's data | `--mdts` | 1 MiB |
+LIMIT = re.compile(r'^\|[^|]*\| `--([\w-]+)` \| ([^|]*) \|$', re.M)
 KEY_TABLE = re.compile(r'struct key_row \w+\[\] = \{(.*?)\n\};', re.S)
 KEY_ROW = re.compile(r'^\t\{ "([\w-]+)",', re.M)
 
@@ -95,6 +97,15 @@ def check_usage(tap, text, page):
     tap.case('usage and synopsis name the same options', sorted(map(str, usage ^ synopsis)))
 
 
+def check_limits(tap, said):
+    """SECURITY.md names the settings that bound things, and their defaults."""
+    rows = LIMIT.findall((ROOT / 'SECURITY.md').read_text())
+    tap.case('SECURITY.md names the limits as they are by default',
+             [f'{name}: {text}, but --help says {said[name][2] if name in said else "nothing"}'
+              for name, text in rows if name not in said or not text.startswith(said[name][2] or '?')] or
+             ([] if rows else ['no row of its table names an option']))
+
+
 # ---- devices -------------------------------------------------------------------------
 
 
@@ -108,7 +119,7 @@ def check_devices(tap, text, page):
         tap.case(f'{what.lower()} of devices are the same in --help and the page',
                  sorted(said ^ written) if said else ['--help names none'])
     named = set(re.findall(r'[\w-]+', ' '.join(a or b for a, b in NAMED.findall(devices))))
-    rows = {row for table in KEY_TABLE.findall(KEY_SOURCE.read_text())
+    rows = {row for table in KEY_TABLE.findall((ROOT / 'nvmfd/device_spec.c').read_text())
             for row in KEY_ROW.findall(table)}
     tap.case('every key that a device or wrapper takes is in the page',
              sorted(rows - named) if keys < rows else ['no tables of keys in nvmfd/device_spec.c'])
@@ -154,6 +165,7 @@ def main():
     check_options(tap, said, options_of_page(page), name)
     check_usage(tap, run.stdout, page)
     if KEYS.search(run.stdout):
+        check_limits(tap, said)
         check_devices(tap, run.stdout, page)
     if COMMAND.search(run.stdout):
         check_commands(tap, program, said, run.stdout, page)
