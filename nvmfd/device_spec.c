@@ -451,30 +451,47 @@ static int check_size(const struct reading *r)
 	return 0;
 }
 
+static const struct kind_row {
+	const char *name;
+	int (*read_target)(struct reading *r, const char *text, size_t length);
+} kinds[] = {
+	[BACKEND_MEMORY] = { "ramdisk", read_target_size },
+	[BACKEND_NULL] = { "null", read_target_size },
+	[BACKEND_FILE] = { "file", read_path },
+};
+
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+/* The kind that "name:" begins with, KINDS where there is none such. */
+static size_t kind_named(const char *text)
+{
+	size_t kind = 0, length = strcspn(text, ":");
+
+	while (kind < KINDS && (strlen(kinds[kind].name) != length ||
+				strncmp(text, kinds[kind].name, length)))
+		kind++;
+	return text[length] ? kind : KINDS;
+}
+
 static int read_device(struct reading *r, const char *text)
 {
-	static const char *const names[] = {
-		[BACKEND_MEMORY] = "ramdisk", [BACKEND_NULL] = "null", [BACKEND_FILE] = "file",
-	};
+	size_t kind = kind_named(text), length;
 	const char *keys, *target = text;
-	size_t length;
 	int err;
 
-	r->spec->backend.kind = BACKEND_FILE;
-	if (begins(text, "ramdisk:", &length) || begins(text, "null:", &length)) {
-		r->spec->backend.kind = text[0] == 'n' ? BACKEND_NULL : BACKEND_MEMORY;
-		target = text + length;
-	} else if (begins(text, "file:", &length)) {
-		target = text + length;
-	} else if (looks_like_kind(text)) {
+	if (kind < KINDS)
+		target = strchr(text, ':') + 1;
+	else if (looks_like_kind(text))
 		return refuse(r, -EINVAL, "'%.*s' is not a kind of device: there are ramdisk, file and null "
 			      "(a path with a colon is written ./...)", (int)strcspn(text, ":"), text);
-	}
+	else
+		kind = BACKEND_FILE;
+	r->spec->backend.kind = (enum backend_kind)kind;
 	keys = strrchr(target, '?');
 	length = keys ? (size_t)(keys - target) : strlen(target);
-	err = r->spec->backend.kind == BACKEND_FILE ? read_path(r, target, length) : read_target_size(r, target, length);
+	err = kinds[kind].read_target(r, target, length);
 	if (!err && keys)
-		err = read_keys(r, device_keys, names[r->spec->backend.kind], keys + 1, strlen(keys + 1));
+		err = read_keys(r, device_keys, kinds[kind].name, keys + 1, strlen(keys + 1));
 	return err ? err : check_size(r);
 }
 
