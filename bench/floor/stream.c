@@ -34,7 +34,8 @@ static void make_room(struct stream *s)
 {
 	if (s->end < s->room)
 		return;
-	memmove(s->queue, s->queue + s->first, (s->end - s->first) * sizeof(*s->queue));
+	if (s->room)
+		memmove(s->queue, s->queue + s->first, (s->end - s->first) * sizeof(*s->queue));
 	s->end -= s->first;
 	s->first = 0;
 	if (s->end < s->room)
