@@ -150,6 +150,13 @@ void connection_finish(struct connection *c, const char *reason)
 	connection_kick(c);
 }
 
+/* It has its turn with the others of the list; it may be on one already. */
+static void line_up(struct connection *c, struct list *with)
+{
+	list_remove(&c->again);
+	list_append(with, &c->again);
+}
+
 /* What it sends is not read, or the worker has no memory for what it sends. */
 static bool must_wait(struct connection *c)
 {
@@ -160,7 +167,7 @@ static bool must_wait(struct connection *c)
 		return true;	/* goes on when it has read some */
 	if (c->worker->overflow <= (is_behind ? OVERFLOW_MOST : OVERFLOW_ALL_MOST))
 		return false;
-	list_append(&c->worker->starved, &c->again);
+	line_up(c, &c->worker->starved);
 	return true;
 }
 
@@ -188,7 +195,7 @@ static void receive_input(struct connection *c)
 	if (c->target)
 		return;		/* it is on its way to another worker */
 	if (progress == QPAIR_MORE)
-		list_append(&c->worker->again, &c->again);
+		line_up(c, &c->worker->again);
 	send_output(c);
 }
 
@@ -220,8 +227,7 @@ void connection_resume(struct connection *c)
 	tcp_rx_resume(&c->qpair.tcp);
 	if (c->has_ended || c->target)
 		return;
-	list_remove(&c->again);
-	list_append(&c->worker->again, &c->again);
+	line_up(c, &c->worker->again);
 }
 
 static void move_list(struct list *to, struct list *from)

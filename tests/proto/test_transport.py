@@ -339,6 +339,19 @@ class Deadlines(TargetCase):
         self.assertLess(self.assert_ends(queue), 15)
         self.assert_success(read_blocks(live, 0, 1))
 
+    def test_many_connects_that_are_refused_at_once(self):
+        data = wire.connect_data('nqn.2026-11.org.example:none', self.target.nqn, bytes(range(16)))
+        for _ in range(8):
+            queue = self.queue()
+            _, pdu = queue.capsule(wire.connect(sqsize=31), data, in_capsule=True)
+            queue.socket.settimeout(0.2)
+            try:
+                queue.send_raw(pdu * 2000)
+            except TimeoutError:
+                pass            # it does not read our refusals
+        for _ in range(8):
+            self.assert_success(read_blocks(self.io(), 0, 1))
+
     def test_others_are_served_meanwhile_and_stay(self):
         silent = [self.queue(handshake=False) for _ in range(20)]
         queue = self.io()
