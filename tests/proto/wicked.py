@@ -16,6 +16,7 @@ import time
 
 import wire
 from case import TargetCase, read_blocks, write_blocks
+from daemon import SLOWNESS
 from nvmetcp import Controller
 
 MIB = 1 << 20
@@ -215,7 +216,7 @@ class WickedCase(TargetCase):
 
     def wait_until(self, is_true, what):
         """Fails with what() unless is_true() within some seconds."""
-        until = time.monotonic() + self.patience
+        until = time.monotonic() + self.patience * SLOWNESS
         while not is_true():
             self.target.check_alive()
             if time.monotonic() > until:
