@@ -32,6 +32,7 @@ uint16_t controller_create(struct queue *admin, const struct connect *connect)
 	struct target *t = admin->target;
 	const struct subsystem *s = &t->model->subsystem;
 	struct controller *c = calloc(1, sizeof(*c));
+	char from[NET_ADDRESS_TEXT];
 
 	if (c)
 		c->slots = calloc(t->model->limits.io_queues + 1, sizeof(*c->slots));
@@ -48,8 +49,9 @@ uint16_t controller_create(struct queue *admin, const struct connect *connect)
 	admin->controller = c;
 	keep_alive_start(c);
 	keep_association(c);
-	log_say(t->log, LOG_NOTICE, "controller %u: connected by \"%s\"%s", c->cntlid,
-		c->hostnqn, c->is_discovery ? " for discovery" : "");
+	connection_peer_address(&admin->connection, from);
+	log_say(t->log, LOG_NOTICE, "controller %u: connected by %s, \"%s\"%s", c->cntlid,
+		from, c->hostnqn, c->is_discovery ? ", for discovery" : "");
 	return NVME_SUCCESS;
 }
 

@@ -148,6 +148,19 @@ static void forget_connect(struct queue *q)
 	timer_cancel(&q->station->worker->timers, &q->wait);
 }
 
+/* What counts stands first: the names may fill the line. */
+static void log_refusal(const struct queue *q, uint16_t status)
+{
+	const struct connect *c = q->connect;
+	char from[NET_ADDRESS_TEXT];
+
+	connection_peer_address(&q->connection, from);
+	log_say(q->target->log, LOG_NOTICE,
+		"Connect of %s refused: status %x/%02x, queue %u, host \"%.223s\", "
+		"subsystem \"%.223s\"", from, status >> 8 & 7, status & 0xff,
+		le16_get(c->cmd.qid), c->data.hostnqn, c->data.subnqn);
+}
+
 void queue_answer_connect(struct queue *q, uint16_t status, uint32_t dw0)
 {
 	struct request *r = q->connect_request;
@@ -161,11 +174,7 @@ void queue_answer_connect(struct queue *q, uint16_t status, uint32_t dw0)
 		atomic_store_explicit(&q->last_command, q->station->worker->now,
 				      memory_order_relaxed);
 	} else {
-		log_say(q->target->log, LOG_NOTICE,
-			"Connect from \"%.223s\" to \"%.223s\" queue %u refused: "
-			"status %x/%02x", q->connect->data.hostnqn,
-			q->connect->data.subnqn, le16_get(q->connect->cmd.qid),
-			status >> 8 & 7, status & 0xff);
+		log_refusal(q, status);
 	}
 	forget_connect(q);
 	request_end(r, status);

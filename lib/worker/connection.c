@@ -322,6 +322,16 @@ int connection_local_address(const struct connection *c, char text[NET_ADDRESS_T
 	return 0;
 }
 
+void connection_peer_address(const struct connection *c, char text[NET_ADDRESS_TEXT])
+{
+	struct net_address there;
+
+	if (net_peer_address(c->qpair.net.fd, &there))
+		strcpy(text, "an unknown address");
+	else
+		net_address_text(&there, text);
+}
+
 void connection_bury(struct connection *c)
 {
 	list_append(&c->worker->buried, &c->link);

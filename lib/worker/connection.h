@@ -65,6 +65,9 @@ void connection_resume(struct connection *);
 int connection_local_address(const struct connection *, char text[NET_ADDRESS_TEXT],
 			     bool *is_ipv6);
 
+/* The address that the peer comes from, or that nobody knows it; for the log. */
+void connection_peer_address(const struct connection *, char text[NET_ADDRESS_TEXT]);
+
 /* Has output: it is sent at the end of the worker's turn. */
 static inline void connection_kick(struct connection *c)
 {

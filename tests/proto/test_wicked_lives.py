@@ -322,7 +322,7 @@ class Stubborn(SmallPool):
         """The one that has it may be about to end, so each waits a second."""
         busy = Busy(self.target)
         self.addCleanup(busy.close)
-        self.says('queue 1 refused', self.MANY)
+        self.says('Connect of 127.0.0.1 refused: status 0/0c, queue 1,', self.MANY)
         for queue, command in self.connect_at_once(
                 busy.controller, 1, self.MANY, busy.controller.cntlid):
             self.assert_status(queue.wait(command, 30), Sc.SEQUENCE_ERROR)

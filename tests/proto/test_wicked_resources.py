@@ -310,7 +310,7 @@ class Numbers(WickedCase):
         self.assert_status(refused, Sc.CONNECT_INVALID_PARAMETERS)
         for queue, command in reads:
             self.assert_success(queue.wait(command))
-        self.says(f'queue {self.QUEUES + 1} refused')
+        self.says(f'Connect of 127.0.0.1 refused: status 1/82, queue {self.QUEUES + 1},')
 
 
 class UnreadLog(unittest.TestCase):
