@@ -30,11 +30,12 @@ static void hold(struct rig *rig, struct nvmf_io *io)
 static int submit(void *cookie, struct nvmf_io *io)
 {
 	struct rig *rig = cookie;
+	enum rig_mood mood = rig->mood;		/* clang's switch takes no atomic */
 
 	assert_true(io->offset + io->length <= RIG_BYTES);
 	rig->calls[io->opcode]++;
 	rig->fua += (io->flags & NVMF_IO_FUA) != 0;
-	switch (rig->mood) {
+	switch (mood) {
 	case RIG_FAILS:
 		return rig->error;
 	case RIG_BEFORE:
