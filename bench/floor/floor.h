@@ -36,7 +36,7 @@ void die(const char *what) __attribute__((noreturn));
 
 void pin_to_cpu(unsigned long cpu);
 double seconds_now(void);
-/* Seconds that the CPU was busy since it started, softirq included. */
+/* Seconds that the CPU was busy, softirq included, since some moment. */
 double cpu_busy(unsigned long cpu);
 
 /* xorshift64*; the state is not 0. */

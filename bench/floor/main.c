@@ -42,22 +42,23 @@ double seconds_now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* cpu0 USER NICE SYSTEM IDLE IOWAIT IRQ SOFTIRQ ... in ticks. */
+/* cpu0 USER NICE SYSTEM IDLE IOWAIT IRQ SOFTIRQ STEAL ... in ticks.  Where work is
+ * only sampled at ticks, those miss whoever sleeps often; idle time is exact. */
 double cpu_busy(unsigned long cpu)
 {
-	unsigned long n, user, nice, system, idle, iowait, irq, softirq;
+	unsigned long n, idle, iowait, steal;
 	double ticks = -1;
 	char line[512];
 	FILE *f = fopen("/proc/stat", "re");
 
 	while (f && ticks < 0 && fgets(line, sizeof(line), f))
-		if (sscanf(line, "cpu%lu %lu %lu %lu %lu %lu %lu %lu", &n, &user, &nice, &system,
-			   &idle, &iowait, &irq, &softirq) == 8 && n == cpu)
-			ticks = (double)(user + nice + system + irq + softirq);
+		if (sscanf(line, "cpu%lu %*u %*u %*u %lu %lu %*u %*u %lu", &n, &idle, &iowait,
+			   &steal) == 4 && n == cpu)
+			ticks = (double)(idle + iowait + steal);
 	if (ticks < 0)
 		die("/proc/stat says nothing of this CPU");
 	fclose(f);
-	return ticks / (double)sysconf(_SC_CLK_TCK);
+	return seconds_now() - ticks / (double)sysconf(_SC_CLK_TCK);
 }
 
 uint32_t draw(uint64_t *state)
