@@ -85,7 +85,7 @@ struct queue {
 	bool was_told_to_end;		/* the owner's */
 	bool may_end_alone;		/* without ending the association */
 	uint32_t executing;		/* requests that are not free */
-	size_t held;			/* bytes of pool buffers that it has */
+	size_t held;			/* bytes of the pool that its buffers take */
 	struct list parked;		/* requests that wait for a buffer */
 	struct pool_waiter waiter;
 	struct timer wait;		/* of a Connect or Disconnect */

@@ -80,7 +80,7 @@ static void give_buffer(struct request *r)
 		worker_give(q->station->worker, r->buffer, r->buffer_size);
 	} else {
 		pool_give(q->station->worker->pool, r->buffer, r->buffer_size);
-		q->held -= r->buffer_size;
+		q->held -= pool_block(r->buffer_size);
 		if (!list_is_empty(&q->parked))
 			pool_wait(q->station->worker->pool, &q->waiter);
 	}
@@ -155,9 +155,10 @@ const uint8_t *request_in_capsule(const struct request *r)
 static bool may_hold(const struct queue *q, uint32_t length)
 {
 	const struct pool *pool = q->station->worker->pool;
+	size_t block = pool_block(length);
 
-	return !q->held || (q->held + length <= pool_size(pool) / HELD_SHARE &&
-			    q->held + length <= pool_free(pool));
+	return !q->held || (q->held + block <= pool_size(pool) / HELD_SHARE &&
+			    q->held + block <= pool_free(pool));
 }
 
 static bool take_now(struct request *r, uint32_t length, enum pool_urgency urgency)
@@ -172,7 +173,7 @@ static bool take_now(struct request *r, uint32_t length, enum pool_urgency urgen
 		return false;
 	r->buffer = r->capsule.data = buffer;
 	r->buffer_size = r->capsule.length = length;
-	q->held += length;
+	q->held += pool_block(length);
 	return true;
 }
 

@@ -37,6 +37,11 @@ static unsigned int order_of(size_t size)
 	return order;
 }
 
+size_t pool_block(size_t size)
+{
+	return (size_t)POOL_SMALLEST << order_of(size);
+}
+
 static void link_free(struct pool *p, uint32_t page, unsigned int order)
 {
 	struct page *g = &p->pages[page];

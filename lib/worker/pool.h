@@ -42,6 +42,8 @@ void pool_close(struct pool *);
 
 /* At least `size` bytes, aligned to POOL_SMALLEST; NULL: not now. */
 void *pool_take(struct pool *, size_t size, enum pool_urgency);
+/* What that takes of the arena. */
+size_t pool_block(size_t size);
 /* `size` as it was taken. */
 void pool_give(struct pool *, void *buffer, size_t size);
 

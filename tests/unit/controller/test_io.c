@@ -144,6 +144,28 @@ static void test_who_waits_for_his_own_buffers_holds_up_nobody(void **state)
 	close_io();
 }
 
+/* A share is of the pool's blocks: who asks for a little more than a block holds
+ * nearly twice what he asked for. */
+static void test_a_share_counts_the_blocks_that_are_taken(void **state)
+{
+	enum { READS = 100, SHARE = (8 << 20) / 16, BLOCK = 8192 };
+	static uint8_t data[READS][4608];
+	struct nvme_sqe read = sqe_io(NVME_IO_READ, 9, false), wrong = sqe_of(0x7f, 1);
+	struct capsule *reads[READS];
+
+	open_io(&(struct rig_settings){ .buffers = 8 << 20 });
+	rig_hold(&rig);
+	for (int i = 0; i < READS; i++)
+		reads[i] = host_submit(&io, &read, data[i], sizeof(data[i]));
+	/* Once this is answered, all before it have been looked at. */
+	assert_int_not_equal(host_run(&io, &wrong, NULL, 0), 0);
+	rig_await_held(&rig, SHARE / BLOCK);
+	rig_release(&rig);
+	for (int i = 0; i < READS; i++)
+		assert_int_equal(host_wait(&io, reads[i]), 0);
+	close_io();
+}
+
 /* ---- requests ---------------------------------------------------------------------------- */
 
 /* As after a time in which nobody needed them. */
@@ -191,6 +213,7 @@ int main(void)
 		cmocka_unit_test(test_disconnect_comes_after_answers_that_the_socket_did_not_take),
 		cmocka_unit_test(test_nothing_is_executed_behind_a_disconnect),
 		cmocka_unit_test(test_who_waits_for_his_own_buffers_holds_up_nobody),
+		cmocka_unit_test(test_a_share_counts_the_blocks_that_are_taken),
 		cmocka_unit_test(test_requests_of_a_peak_are_given_back),
 	};
 

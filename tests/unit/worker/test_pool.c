@@ -63,6 +63,7 @@ static void take(struct buffer *b, size_t *used)
 	b->at = pool_take(pool, b->size, urgency);
 	if (!b->at)
 		return;
+	assert_int_equal(pool_block(b->size), rounded(b->size));
 	*used += rounded(b->size);
 	assert_in_range(*used, 1, most);
 	assert_true(pool_owns(pool, b->at) && pool_owns(pool, b->at + b->size - 1));
