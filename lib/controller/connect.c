@@ -108,9 +108,10 @@ static void wait_and_retry(struct queue *q)
 	timer_arm(&w->timers, &q->wait, w->now + RETRY_MS * NS_PER_MS);
 }
 
+/* `started` may be by the clock of another worker, and later than our own turn. */
 static bool has_waited(const struct queue *q, unsigned int seconds)
 {
-	return q->station->worker->now - q->connect->started >= seconds * NS_PER_S;
+	return q->station->worker->now >= q->connect->started + seconds * NS_PER_S;
 }
 
 /* Writes of a dead path may still be on their way to the storage: what the host

@@ -273,6 +273,39 @@ static void test_what_comes_while_a_connect_is_held_is_read_afterwards(void **st
 	rig_close(&rig);
 }
 
+static void start_later(void *station)
+{
+	struct worker *w = ((struct station *)station)->worker;
+
+	list_for_each(l, &w->connections) {
+		struct queue *q = list_entry(l, struct queue, connection.link);
+
+		if (q->connect)
+			q->connect->started = w->now + 60 * NS_PER_S;
+	}
+}
+
+/* A queue that moves brings along a time by another worker's clock. */
+static void test_a_connect_that_began_after_this_turn_waits_all_the_same(void **state)
+{
+	struct host_connect how = { .qid = 1 };
+	struct capsule *connect;
+
+	rig_open(&rig, NULL);
+	how.cntlid = host_enable(&admin, &rig, 0, 2);
+	host_connect_io(&io, &rig, how.cntlid, 1);
+	host_open(&other, &rig, 0);
+	connect = host_submit_connect(&other, &how);	/* that queue is there */
+	usleep(100000);					/* it has moved */
+	rig_on(&rig, 1, start_later, &rig.target.stations[1]);
+	assert_false(host_sees_end(&other, 300));
+	assert_false(other.has_ended[connect - other.capsules]);
+	host_close(&admin);
+	host_close(&io);
+	host_close(&other);
+	rig_close(&rig);
+}
+
 static void end_all(void *station)
 {
 	target_end_all(station);
@@ -379,6 +412,7 @@ int main(void)
 		cmocka_unit_test(test_a_controller_that_is_never_enabled_ends),
 		cmocka_unit_test(test_an_event_request_that_comes_too_late_is_not_held),
 		cmocka_unit_test(test_what_comes_while_a_connect_is_held_is_read_afterwards),
+		cmocka_unit_test(test_a_connect_that_began_after_this_turn_waits_all_the_same),
 		cmocka_unit_test(test_a_queue_that_moves_to_a_worker_that_has_ended_ends),
 		cmocka_unit_test(test_the_handshake_deadline_rests_while_a_connect_is_held),
 		cmocka_unit_test(test_the_log_says_who_connected_and_from_where),
