@@ -26,7 +26,7 @@ run: build	## serve a RAM disk and a file on 127.0.0.1
 test:		## everything: variants, fuzzing and a real Linux host in a guest
 	@scripts/test $(BUILD) all
 
-check:		## the quick half: no guest, a few minutes
+check:		## the quick half: no guest, a minute
 	@scripts/test $(BUILD) quick
 
 install: build	## nvmfd, nvmf, libnvmf, manual pages
