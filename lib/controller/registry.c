@@ -7,6 +7,7 @@ void registry_open(struct registry *r)
 {
 	pthread_mutex_init(&r->lock, NULL);
 	list_init(&r->controllers);
+	memset(r->in_use, 0, sizeof(r->in_use));
 	r->next = 0;
 }
 
@@ -27,13 +28,25 @@ static struct controller *find(struct registry *r, uint16_t cntlid)
 	return NULL;
 }
 
+static bool is_in_use(const struct registry *r, uint16_t cntlid)
+{
+	return r->in_use[cntlid / 8] >> cntlid % 8 & 1;
+}
+
+static void set_in_use(struct registry *r, uint16_t cntlid, bool is)
+{
+	uint8_t bit = (uint8_t)(1u << cntlid % 8), *byte = &r->in_use[cntlid / 8];
+
+	*byte = (uint8_t)(is ? *byte | bit : *byte & ~bit);
+}
+
 /* Goes round the range, so that a recent number is not handed out again. */
 static int number(struct registry *r, uint16_t first, uint16_t last)
 {
 	for (uint32_t tries = 0; tries <= (uint32_t)last - first; tries++) {
 		if (r->next < first || r->next > last)
 			r->next = first;
-		if (!find(r, r->next))
+		if (!is_in_use(r, r->next))
 			return r->next++;
 		r->next++;
 	}
@@ -48,6 +61,7 @@ int registry_add(struct registry *r, struct controller *c, uint16_t first, uint1
 	cntlid = number(r, first, last);
 	if (cntlid >= 0) {
 		c->cntlid = (uint16_t)cntlid;
+		set_in_use(r, c->cntlid, true);
 		list_append(&r->controllers, &c->link);
 	}
 	pthread_mutex_unlock(&r->lock);
@@ -57,6 +71,7 @@ int registry_add(struct registry *r, struct controller *c, uint16_t first, uint1
 void registry_remove(struct registry *r, struct controller *c)
 {
 	pthread_mutex_lock(&r->lock);
+	set_in_use(r, c->cntlid, false);
 	list_remove(&c->link);
 	pthread_mutex_unlock(&r->lock);
 }

@@ -31,6 +31,7 @@ struct station {
 struct registry {
 	pthread_mutex_t lock;
 	struct list controllers;
+	uint8_t in_use[(UINT16_MAX + 1) / 8];	/* a bit for each CNTLID */
 	uint16_t next;			/* CNTLID to try first */
 };
 

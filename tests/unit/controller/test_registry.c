@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 static struct registry registry;
 static struct station stations[2];
@@ -89,6 +90,33 @@ static void test_the_whole_range_up_to_the_last_identifier(void **state)
 	drop(c);
 }
 
+/* Of this thread, so that a busy machine does not count. */
+static uint64_t cpu_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Every Connect waits for this search: it looks at each identifier once, which
+ * takes a thousandth of the time that it has here. */
+static void test_a_crowd_is_searched_in_no_time(void **state)
+{
+	enum { CROWD = 10000, SEARCHES = 50 };
+	static struct controller *crowd[CROWD];
+	uint64_t began;
+
+	for (int i = 0; i < CROWD; i++)
+		assert_non_null(crowd[i] = add(1, CROWD));
+	began = cpu_ms();
+	for (int i = 0; i < SEARCHES; i++)
+		assert_null(add(1, CROWD));
+	assert_in_range(cpu_ms() - began, 0, 2000);
+	for (int i = 0; i < CROWD; i++)
+		drop(crowd[i]);
+}
+
 static void test_owner_is_told_of_io_controllers_that_live(void **state)
 {
 	struct controller *c = add(1, 10);
@@ -135,6 +163,7 @@ int main(void)
 		CASE(test_identifiers_go_round_the_range),
 		CASE(test_identifiers_in_use_are_left_out),
 		CASE(test_the_whole_range_up_to_the_last_identifier),
+		CASE(test_a_crowd_is_searched_in_no_time),
 		CASE(test_owner_is_told_of_io_controllers_that_live),
 		CASE(test_found_by_its_owner_alone),
 		CASE(test_only_the_same_host_s_ending_controllers_drain),
