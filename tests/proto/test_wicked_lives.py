@@ -398,16 +398,26 @@ class Stuck(SmallPool):
                 way(queue)
 
     def test_a_host_that_sends_what_was_asked_for_late(self):
+        began = time.monotonic()
         offered = [(queue, self.offer(queue, size))
                    for queue, size in self.lazy_queues()]
         time.sleep(1)
-        for queue, commands in offered:
-            queue.hold_r2t = False
-            for command in commands:
-                while command.r2ts:
-                    queue.answer_r2t(command)
-            for command in queue.wait_all(commands, 30):
-                self.assert_success(command)
+        try:
+            for queue, commands in offered:
+                self.send_late(queue, commands)
+        except ConnectionError:
+            # Who is as late as 5 s may be given up.
+            if time.monotonic() - began < 4:
+                raise
+            self.skipTest('this machine was too busy to be in time')
+
+    def send_late(self, queue, commands):
+        queue.hold_r2t = False
+        for command in commands:
+            while command.r2ts:
+                queue.answer_r2t(command)
+        for command in queue.wait_all(commands, 30):
+            self.assert_success(command)
 
     def test_who_never_sends_it_makes_way_for_others(self):
         """The pool is empty and somebody waits: after 5 s whoever does not move

@@ -385,7 +385,9 @@ static void nothing_to_reap_is_not_readable(void **state)
 	assert_false(can_reap_within(e, 0));
 	assert_int_equal(io_engine_reap(e), 0);
 	assert_int_equal(run(e, IO_WRITE, fd, 0, b, sizeof(b)), 512);
-	io_engine_reap(e);
+	/* The kernel may ring once more, late, for what is reaped already. */
+	for (int i = 0; i < 100 && can_reap_within(e, 20); i++)
+		io_engine_reap(e);
 	assert_false(can_reap_within(e, 20));
 	close(fd);
 }
