@@ -19,13 +19,13 @@ static void one_done(struct backend_op *op, int result)
 
 static void go_on(struct flush_all *f)
 {
-	const struct model *m = f->station->target->model;
+	const struct subsystem *s = &f->station->target->model->subsystem;
 
-	while (f->nsid++ < m->limits.nn) {
-		const struct namespace *ns = model_namespace(m, f->nsid);
+	while (f->next < s->namespace_count) {
+		const struct namespace *ns = s->in_order[f->next++];
 		int r;
 
-		if (!ns || !ns->has_volatile_cache)
+		if (!ns->has_volatile_cache)
 			continue;
 		f->op = (struct backend_op){ .opcode = BACKEND_FLUSH, .done = one_done };
 		r = backend_submit(ns->backend, &f->station->lane, &f->op);

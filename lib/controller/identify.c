@@ -105,6 +105,7 @@ static void identify_namespace(struct request *r)
 static void identify_active_list(struct request *r)
 {
 	const struct model *m = r->queue->target->model;
+	const struct subsystem *s = &m->subsystem;
 	uint32_t after = le32_get(r->capsule.sqe.nsid), n = 0;
 	le32 *list;
 
@@ -115,9 +116,9 @@ static void identify_active_list(struct request *r)
 	list = (void *)request_reply(r, NVME_IDENTIFY_SIZE);
 	if (!list)
 		return;
-	for (uint32_t i = after; i < m->limits.nn && n < NVME_IDENTIFY_SIZE / sizeof(*list); i++)
-		if (m->subsystem.namespaces[i + 1])
-			list[n++] = le32_of(i + 1);
+	for (uint32_t i = model_place_after(m, after);
+	     i < s->namespace_count && n < NVME_IDENTIFY_SIZE / sizeof(*list); i++)
+		list[n++] = le32_of(s->in_order[i]->nsid);
 	request_end(r, NVME_SUCCESS);
 }
 

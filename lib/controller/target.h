@@ -52,7 +52,7 @@ struct target {
 struct flush_all {
 	struct backend_op op;
 	struct station *station;
-	uint32_t nsid;
+	uint32_t next;			/* in the order of the namespaces */
 	int result;			/* of the first that failed */
 	void (*done)(struct flush_all *);
 };

@@ -18,8 +18,9 @@ int model_open(struct model *m, const struct limits *limits, unsigned int worker
 	s->cntlid_first = 1;
 	s->cntlid_last = NVMF_CNTLID_MAX;
 	s->namespaces = calloc(limits->nn + 1, sizeof(*s->namespaces));
+	s->in_order = calloc(limits->nn + 1, sizeof(*s->in_order));
 	s->health = aligned_alloc(_Alignof(struct health), workers * sizeof(*s->health));
-	if (!s->namespaces || !s->health) {
+	if (!s->namespaces || !s->in_order || !s->health) {
 		model_close(m);
 		return -ENOMEM;
 	}
@@ -31,12 +32,11 @@ void model_close(struct model *m)
 {
 	struct subsystem *s = &m->subsystem;
 
-	for (uint32_t i = 1; s->namespaces && i <= m->limits.nn; i++) {
-		if (!s->namespaces[i])
-			continue;
-		backend_close(s->namespaces[i]->backend);
-		free(s->namespaces[i]);
+	for (uint32_t i = 0; i < s->namespace_count; i++) {
+		backend_close(s->in_order[i]->backend);
+		free(s->in_order[i]);
 	}
+	free(s->in_order);
 	free(s->namespaces);
 	free(s->health);
 	while (m->port_count)
@@ -45,14 +45,37 @@ void model_close(struct model *m)
 	*m = (struct model){ 0 };
 }
 
+uint32_t model_place_after(const struct model *m, uint32_t nsid)
+{
+	const struct subsystem *s = &m->subsystem;
+	uint32_t first = 0, end = s->namespace_count;
+
+	while (first < end) {
+		uint32_t middle = first + (end - first) / 2;
+
+		if (s->in_order[middle]->nsid > nsid)
+			end = middle;
+		else
+			first = middle + 1;
+	}
+	return first;
+}
+
 int model_add_namespace(struct model *m, const struct namespace *ns)
 {
+	struct subsystem *s = &m->subsystem;
+	uint32_t place = model_place_after(m, ns->nsid);
 	struct namespace *copy = malloc(sizeof(*copy));
 
 	if (!copy)
 		return -ENOMEM;
 	*copy = *ns;
-	m->subsystem.namespaces[ns->nsid] = copy;
+	s->namespaces[ns->nsid] = copy;
+	memmove(&s->in_order[place + 1], &s->in_order[place],
+		(s->namespace_count - place) * sizeof(*s->in_order));
+	s->in_order[place] = copy;
+	s->namespace_count++;
+	s->has_volatile_cache |= ns->has_volatile_cache;
 	return 0;
 }
 
@@ -76,14 +99,6 @@ const struct port *model_add_port(struct model *m, const struct port *port)
 void model_drop_last_port(struct model *m)
 {
 	free(m->ports[--m->port_count]);
-}
-
-bool model_has_volatile_cache(const struct model *m)
-{
-	for (uint32_t i = 1; i <= m->limits.nn; i++)
-		if (m->subsystem.namespaces[i] && m->subsystem.namespaces[i]->has_volatile_cache)
-			return true;
-	return false;
 }
 
 struct health_total model_health(const struct subsystem *s)

@@ -48,6 +48,11 @@ struct subsystem {
 	char serial[21], model[41], firmware[9];	/* with a NUL */
 	uint16_t cntlid_first, cntlid_last;
 	struct namespace **namespaces;	/* [NSID]; NULL where there is none */
+	/* The same without gaps, in the order of their NSIDs: few of many numbers
+	 * are used, and hosts ask for all namespaces as often as they like. */
+	struct namespace **in_order;
+	uint32_t namespace_count;
+	bool has_volatile_cache;	/* one of them */
 	struct health *health;		/* [worker] */
 	unsigned int workers;
 	uint64_t started;		/* s, CLOCK_BOOTTIME: the daemon's start */
@@ -91,7 +96,13 @@ static inline const struct namespace *model_namespace(const struct model *m, uin
 }
 
 /* Does any namespace need a flush before what was written is durable? */
-bool model_has_volatile_cache(const struct model *);
+static inline bool model_has_volatile_cache(const struct model *m)
+{
+	return m->subsystem.has_volatile_cache;
+}
+
+/* Where in the order the namespaces begin whose NSID is greater. */
+uint32_t model_place_after(const struct model *, uint32_t nsid);
 
 /* The sum over the workers. */
 struct health_total {

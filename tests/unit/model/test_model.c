@@ -54,6 +54,39 @@ static void test_namespaces_by_number(void **state)
 	assert_int_equal(closed, 2);
 }
 
+static void add_namespace(uint32_t nsid, struct backend *b, bool has_volatile_cache)
+{
+	struct namespace ns = { .nsid = nsid, .backend = b,
+				.has_volatile_cache = has_volatile_cache };
+
+	assert_int_equal(model_add_namespace(&model, &ns), 0);
+}
+
+static void test_namespaces_in_order_however_they_came(void **state)
+{
+	static const uint32_t order[] = { 2, 3, 5, 8 };
+	struct backend b = { .ops = &ops };
+
+	closed = 0;
+	assert_int_equal(model_place_after(&model, 0), 0);
+	add_namespace(5, &b, false);
+	add_namespace(8, &b, false);
+	add_namespace(2, &b, false);
+	assert_false(model_has_volatile_cache(&model));
+	add_namespace(3, &b, true);
+	assert_true(model_has_volatile_cache(&model));
+	assert_int_equal(model.subsystem.namespace_count, 4);
+	for (uint32_t i = 0; i < 4; i++) {
+		assert_int_equal(model.subsystem.in_order[i]->nsid, order[i]);
+		assert_int_equal(model_place_after(&model, order[i]), i + 1);
+		assert_int_equal(model_place_after(&model, order[i] - 1), i);
+	}
+	assert_int_equal(model_place_after(&model, 6), 3);
+	assert_int_equal(model_place_after(&model, NVME_NSID_ALL), 4);
+	model_close(&model);
+	assert_int_equal(closed, 4);
+}
+
 static void *work(void *argument)
 {
 	struct health *h = argument;
@@ -102,6 +135,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(test_namespaces_by_number),
+		CASE(test_namespaces_in_order_however_they_came),
 		CASE(test_health_is_the_sum_and_exact),
 		CASE(test_each_worker_has_a_line_of_its_own),
 	};
