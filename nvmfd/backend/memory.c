@@ -15,8 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define PAGE 4096u
+#define HUGE_PAGE ((size_t)2 << 20)
 #define STRIPES_MOST 1024u
 
 /* A line each: two workers in neighbouring pages must not share one. */
@@ -27,7 +29,8 @@ struct stripe {
 struct memory {
 	struct backend base;
 	uint8_t *bytes;		/* under the stripe of its page */
-	size_t mapped;		/* length of the mapping, bytes */
+	void *mapping;		/* they lie in it */
+	size_t mapped;		/* its length, bytes */
 	size_t mask;		/* how many stripes there are, a power of two, less 1 */
 	struct stripe stripes[];
 };
@@ -74,7 +77,7 @@ static void memory_close(struct backend *b)
 {
 	struct memory *m = (struct memory *)b;
 
-	munmap(m->bytes, m->mapped);
+	munmap(m->mapping, m->mapped);
 	free(m);
 }
 
@@ -93,39 +96,61 @@ static size_t stripes_for(uint64_t size)
 	return n;
 }
 
+/*
+ * Pages of 2 MiB, where the kernel has some: the walk through the tables of small
+ * ones is a third of a random read of 4 KiB (700 and 460 ns from cold memory).  A
+ * block written anywhere then takes 2 MiB, so only a disk that the machine has
+ * room for as a whole gets them.
+ */
+static void ask_for_huge_pages(const struct memory *m, uint64_t size)
+{
+	uint64_t machine = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+
+	if (size <= machine / 2)
+		madvise(m->bytes, size, MADV_HUGEPAGE);
+}
+
+/*
+ * NORESERVE: a RAM disk larger than what is free today is the operator's decision;
+ * pages come when they are written.
+ */
+static int map(struct memory *m, uint64_t size)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	uintptr_t start;
+
+	if (size > SIZE_MAX - HUGE_PAGE)
+		return -ENOMEM;
+	m->mapped = size + HUGE_PAGE;
+	m->mapping = mmap(NULL, m->mapped, PROT_READ | PROT_WRITE, flags, -1, 0);
+	if (m->mapping == MAP_FAILED)
+		return -ENOMEM;
+	start = ((uintptr_t)m->mapping + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
+	m->bytes = (uint8_t *)start;
+	ask_for_huge_pages(m, size);
+	return 0;
+}
+
 int memory_open(struct backend **out, uint64_t size, char *error,
 		size_t error_size)
 {
-	/*
-	 * NORESERVE: a RAM disk larger than what is free today is the
-	 * operator's decision; pages come when they are written.
-	 *
-	 * No MADV_HUGEPAGE: it saves about 60 ns of a random read of 512 bytes
-	 * (160 to 100), which is little beside the network, but a block written
-	 * anywhere then takes 2 MiB of memory and the time to clear them.
-	 */
-	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 	const size_t stripes = stripes_for(size);
 	const size_t all = sizeof(struct memory) + stripes * sizeof(struct stripe);
 	struct memory *m = aligned_alloc(64, all);
-	void *bytes = MAP_FAILED;
 
 	if (m)
-		bytes = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
-	if (bytes == MAP_FAILED) {
+		memset(m, 0, all);
+	if (!m || map(m, size)) {
 		free(m);
 		snprintf(error, error_size,
 			 "a RAM disk of %llu bytes does not fit into memory",
 			 (unsigned long long)size);
 		return -ENOMEM;
 	}
-	memset(m, 0, all);
 	m->base = (struct backend){
 		.ops = &memory_ops,
 		.info = { .size = size, .alignment = 1, .is_immediate = true },
 	};
-	m->bytes = bytes;
-	m->mapped = size;
 	m->mask = stripes - 1;
 	*out = &m->base;
 	return 0;

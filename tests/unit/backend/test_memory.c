@@ -5,6 +5,9 @@
 #include "backend/registry.h"
 
 #include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 static struct backend *open_size(enum backend_kind kind, uint64_t size)
 {
@@ -152,12 +155,52 @@ static void memory_never_tears_a_block(void **state)
 	backend_close(b);
 }
 
+/* Of the mapping that holds this address: what the kernel was advised of it. */
+static bool is_to_be_huge(const void *address)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	unsigned long from, to;
+	bool is_in = false, is_huge = false;
+	char line[512];
+
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
+			is_in = from <= (uintptr_t)address && (uintptr_t)address < to;
+		if (is_in && !strncmp(line, "VmFlags:", 8))
+			is_huge = strstr(line, " hg");
+	}
+	fclose(f);
+	return is_huge;
+}
+
+/* Its bytes come first behind what all backends have. */
+static const void *address_of(struct backend *b)
+{
+	struct { struct backend base; const void *bytes; } *m = (void *)b;
+
+	return m->bytes;
+}
+
+static void memory_asks_for_huge_pages_where_all_of_it_fits(void **state)
+{
+	struct backend *small = open_size(BACKEND_MEMORY, 8 << 20);
+	struct backend *vast = open_size(BACKEND_MEMORY, UINT64_C(1) << 42);
+
+	if (access("/sys/kernel/mm/transparent_hugepage", F_OK))
+		skip();
+	assert_true(is_to_be_huge(address_of(small)));
+	assert_false(is_to_be_huge(address_of(vast)));
+	backend_close(small);
+	backend_close(vast);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_keeps_what_is_written),
 		cmocka_unit_test(memory_may_exceed_what_is_free),
 		cmocka_unit_test(memory_never_tears_a_block),
+		cmocka_unit_test(memory_asks_for_huge_pages_where_all_of_it_fits),
 		cmocka_unit_test(null_reads_zeros),
 		cmocka_unit_test(wrong_descriptions_are_refused),
 	};
