@@ -131,12 +131,31 @@ static bool can_start(const struct io_engine *e, const struct io_queue *q)
 	return !q->running || (q->running < q->most && e->running < e->many);
 }
 
+/*
+ * A sync that has not begun makes durable whatever was written until it does:
+ * it answers all those that wait with it.  So however many one host asks for,
+ * another's waits for those under way and for one more.
+ */
+static void join_waiting(struct io_queue *q, struct io_request *first)
+{
+	struct io_request **end = &io_state(first)->also;
+
+	while (!list_is_empty(&q->waiting)) {
+		*end = io_request_of(list_pop(&q->waiting));
+		end = &io_state(*end)->also;
+	}
+}
+
 static void start_waiting(struct io_engine *e, struct io_queue *q)
 {
 	while (!list_is_empty(&q->waiting) && can_start(e, q)) {
+		struct io_request *r = io_request_of(list_pop(&q->waiting));
+
 		q->running++;
 		e->running++;
-		e->ops->start(e, io_request_of(list_pop(&q->waiting)));
+		if (is_sync(r))
+			join_waiting(q, r);
+		e->ops->start(e, r);
 	}
 }
 
@@ -194,7 +213,7 @@ static bool has_more(struct io_request *r, int *result)
 
 	if (is_transient(*result))
 		return ++s->repeats <= REPEATS_MAX;
-	if (*result < 0 || r->opcode == IO_DATASYNC)
+	if (*result < 0 || is_sync(r))
 		return false;
 	s->moved += (uint32_t)*result;
 	if (*result > 0 && s->moved < r->length)
@@ -205,20 +224,32 @@ static bool has_more(struct io_request *r, int *result)
 	return false;
 }
 
-bool io_engine_ended(struct io_engine *e, struct io_request *r, int result)
+/* How many that were. */
+static unsigned int answer(struct io_engine *e, struct io_request *r, int result)
+{
+	struct io_request *next;
+	unsigned int n = 0;
+
+	for (; r; r = next, n++) {
+		next = io_state(r)->also;
+		e->pending--;
+		r->done(r, result);	/* it may be gone */
+	}
+	return n;
+}
+
+unsigned int io_engine_ended(struct io_engine *e, struct io_request *r, int result)
 {
 	struct io_queue *q = e->queues[queue_number(r)];
 
 	if (has_more(r, &result)) {
 		e->ops->start(e, r);
-		return false;
+		return 0;
 	}
 	q->running--;
 	e->running--;
-	e->pending--;
 	start_waiting(e, q);
-	r->done(r, result);
-	return true;
+	return answer(e, r, result);
 }
 
 void io_engine_expect(struct io_engine *e)

@@ -36,7 +36,7 @@ struct io_request {
 	 * has already repeated short transfers: less than length means the end
 	 * of the file), or -errno. */
 	void (*done)(struct io_request *, int result);
-	uint64_t scratch[4];		/* the engine's */
+	uint64_t scratch[5];		/* the engine's */
 };
 
 enum io_engine_kind { IO_ENGINE_AUTO, IO_ENGINE_URING, IO_ENGINE_THREADS };
@@ -45,6 +45,7 @@ enum io_engine_kind { IO_ENGINE_AUTO, IO_ENGINE_URING, IO_ENGINE_THREADS };
  * depth: how many requests on one descriptor may be under way; more wait
  * inside the engine, first come first served, and never behind those of
  * another descriptor, so that a device which hangs holds up nobody else.
+ * Syncs that wait become one.
  * (The threads take fewer: see threads.c.)
  * AUTO takes io_uring and falls back to threads where the kernel refuses it.
  * 0 or -errno with a sentence in `error`.

@@ -17,6 +17,7 @@
 /* What lies in io_request.scratch. */
 struct io_state {
 	struct list link;	/* in a waiting, posted, unsent or ended list */
+	struct io_request *also;	/* a sync: the next that it answers, too */
 	uint32_t moved;		/* bytes of earlier, short transfers */
 	int32_t result;		/* of the last transfer */
 	uint32_t repeats;	/* for EINTR and EAGAIN */
@@ -93,9 +94,9 @@ struct io_engine {
 	struct list posted;		/* under post_lock */
 };
 
-/* 0, -EAGAIN...: what the kernel answered.  True when done was called; false
- * when the request was started again. */
-bool io_engine_ended(struct io_engine *, struct io_request *, int result);
+/* 0, -EAGAIN...: what the kernel answered.  For how many requests done was
+ * called; 0: the request was started again. */
+unsigned int io_engine_ended(struct io_engine *, struct io_request *, int result);
 /* Makes io_engine_fd readable; any thread. */
 void io_engine_wake(struct io_engine *);
 

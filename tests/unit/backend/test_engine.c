@@ -317,6 +317,91 @@ static void hung_device_holds_up_nobody(void **state)
 	close(fd);
 }
 
+/* An engine that carries out nothing: the test ends what has begun. */
+static struct call *begun[64];
+static unsigned int begun_count;
+
+static void begin(struct io_engine *e, struct io_request *r)
+{
+	begun[begun_count++] = (struct call *)r;
+}
+
+static const struct io_engine_ops idle_ops = { .name = "idle", .start = begin };
+
+static void open_idle(struct io_engine *e)
+{
+	assert_int_equal(io_engine_init(e, &idle_ops), 0);
+	e->max_per_fd = DEPTH;
+	begun_count = 0;
+}
+
+static void submit_syncs(struct io_engine *e, struct call *c, unsigned int count, int fd)
+{
+	while (count--)
+		submit(e, c++, IO_DATASYNC, fd, 0, NULL, 0);
+}
+
+static unsigned int count_ended(const struct call *c, unsigned int count, int result)
+{
+	unsigned int n = 0;
+
+	for (; count--; c++)
+		n += c->has_ended && c->result == result;
+	return n;
+}
+
+/* However many one host wants, another's waits for one more than there were. */
+static void syncs_that_wait_become_one(void **state)
+{
+	enum { FIRST = IO_THREADS_PER_FD, MORE = 1000 };
+	static struct call first[FIRST], more[MORE], late;
+	struct io_engine e;
+
+	open_idle(&e);
+	submit_syncs(&e, first, FIRST, 0);
+	submit_syncs(&e, more, MORE, 0);
+	assert_int_equal(begun_count, FIRST);
+	assert_int_equal(io_engine_ended(&e, &begun[3]->r, 0), 1);
+	assert_true(first[3].has_ended);
+	assert_int_equal(begun_count, FIRST + 1);
+	assert_ptr_equal(begun[FIRST], &more[0]);
+	/* What comes now may follow a write that the one under way has missed. */
+	submit_syncs(&e, &late, 1, 0);
+	assert_int_equal(io_engine_ended(&e, &more[0].r, -EINTR), 0);
+	assert_int_equal(count_ended(more, MORE, 0), 0);
+	assert_int_equal(io_engine_ended(&e, &more[0].r, -EIO), MORE);
+	assert_int_equal(count_ended(more, MORE, -EIO), MORE);
+	assert_false(late.has_ended);
+	assert_ptr_equal(begun[begun_count - 1], &late);
+	assert_int_equal(io_engine_ended(&e, &late.r, 0), 1);
+	assert_int_equal(late.result, 0);
+	assert_int_equal(io_engine_pending(&e), FIRST - 1);
+	io_engine_fini(&e);
+}
+
+/* One sync is of one descriptor, and a transfer is its own. */
+static void nothing_else_becomes_one(void **state)
+{
+	enum { COUNT = 2 * DEPTH };
+	static struct call syncs[IO_THREADS_PER_FD + 1], other, writes[COUNT];
+	static char b[512];
+	struct io_engine e;
+
+	open_idle(&e);
+	submit_syncs(&e, syncs, IO_THREADS_PER_FD + 1, 0);
+	submit_syncs(&e, &other, 1, 1);
+	for (unsigned int i = 0; i < COUNT; i++)
+		submit(&e, &writes[i], IO_WRITE, 0, 0, b, sizeof(b));
+	assert_int_equal(begun_count, IO_THREADS_PER_FD + 1 + DEPTH);
+	assert_int_equal(io_engine_ended(&e, &syncs[0].r, 0), 1);
+	assert_int_equal(io_engine_ended(&e, &writes[0].r, sizeof(b)), 1);
+	assert_ptr_equal(begun[begun_count - 1], &writes[DEPTH]);
+	assert_int_equal(count_ended(writes, COUNT, sizeof(b)), 1);
+	assert_int_equal(io_engine_ended(&e, &syncs[IO_THREADS_PER_FD].r, 0), 1);
+	assert_false(other.has_ended);
+	io_engine_fini(&e);
+}
+
 /* Syncs and transfers of one descriptor do not take each other's places. */
 static void hung_syncs_hold_up_no_transfer(void **state)
 {
@@ -636,6 +721,8 @@ int main(void)
 		EACH(may_be_opened_by_another_thread),
 		EACH(may_be_polled_by_epoll),
 		EACH(closes_while_a_device_hangs),
+		cmocka_unit_test(syncs_that_wait_become_one),
+		cmocka_unit_test(nothing_else_becomes_one),
 		cmocka_unit_test(a_flood_is_answered),
 		cmocka_unit_test(one_thread_is_enough),
 		cmocka_unit_test(threads_where_io_uring_is_refused),
