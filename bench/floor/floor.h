@@ -31,6 +31,8 @@ struct plan {
 	bool huge;			/* huge pages for the area */
 };
 
+/* ---- machine.c ----------------------------------------------------------------------- */
+
 /* Ends the program with a sentence; of errno, where it is not 0. */
 void die(const char *what) __attribute__((noreturn));
 
