@@ -534,6 +534,11 @@ class Controller:
         require(command.cqe.sc == Sc.SUCCESS, 'Identify', command.cqe)
         return wire.Fields(wire.NAMESPACE, command.data)
 
+    def namespaces(self):
+        """The active NSIDs."""
+        data = bytes(self.identify(2).data)
+        return [nsid for nsid, in struct.iter_unpack('<I', data) if nsid]
+
     def descriptors(self, nsid):
         """CNS 03h as {type: bytes}."""
         data = bytes(self.identify(3, nsid).data)

@@ -164,12 +164,17 @@ class WickedCase(TargetCase):
 
     @classmethod
     def warm_up(cls):
-        """Touches the memory that the daemon keeps: storage and buffers."""
+        """Touches the memory that the daemon keeps: the buffers of each worker
+        and storage, which comes 2 MiB at a time."""
         with Controller(cls.target.io, cls.target.nqn) as controller:
-            for queue in controller.io_queues(Bystander.QUEUES):
+            for queue in controller.io_queues(4 * Bystander.QUEUES):
                 writes = [queue.submit(wire.write(1, 2048 * n, 2048), bytes(MIB))
                           for n in range(16)]
                 queue.wait_all(writes)
+            for nsid in controller.namespaces():
+                blocks = controller.identify_namespace(nsid).nsze
+                queue.wait_all([queue.submit(wire.write(nsid, lba, 1), bytes(512))
+                                for lba in range(0, blocks, 2 * MIB // 512)])
 
     def setUp(self):
         super().setUp()
