@@ -399,6 +399,76 @@ static void test_what_was_left_unread_for_want_of_memory_is_read(void **state)
 	assert_true(await_freed(5000));
 }
 
+/* ---- turns ---------------------------------------------------------------------------------- */
+
+#define COMMAND 72u
+#define FLOOD (4 * MIB / COMMAND)
+
+static const struct net_ops *real_ops;
+static struct net_ops flood_ops;
+static struct bytes flood_command;
+static size_t flooded;
+static unsigned int in_turn, most_in_turn;
+
+/* A peer that sends commands faster than they are taken, until all are out. */
+static ssize_t receive_flood(struct net_stream *s, const struct iovec *iov, int count)
+{
+	size_t began = flooded;
+
+	for (int i = 0; i < count; i++) {
+		uint8_t *to = iov[i].iov_base;
+
+		for (size_t n = iov[i].iov_len; n && flooded < FLOOD * COMMAND; n--)
+			*to++ = flood_command.p[flooded++ % COMMAND];
+	}
+	if (flooded == FLOOD * COMMAND)
+		s->ops = real_ops;
+	if (++in_turn > most_in_turn)
+		most_in_turn = in_turn;
+	return (ssize_t)(flooded - began);
+}
+
+static void end_turn(struct worker *w)
+{
+	in_turn = 0;
+}
+
+static void begin_flood(void *argument)
+{
+	struct net_stream *s = &subject->connection.qpair.net;
+
+	real_ops = s->ops;
+	flood_ops = *real_ops;
+	flood_ops.receive = receive_flood;
+	s->ops = &flood_ops;
+	workers[0]->flush = end_turn;
+}
+
+static void end_flood(void *argument)
+{
+	workers[0]->flush = NULL;
+}
+
+/* One receive for its event, and one more after the others' events. */
+static void test_who_floods_has_two_receives_a_turn(void **state)
+{
+	struct bytes b = { 0 };
+
+	open_connection(60);
+	shake();
+	put(&flood_command, ANSWER, 2);
+	assert_int_equal(flood_command.n, COMMAND);
+	run_on(workers[0], begin_flood, NULL);
+	put(&b, ANSWER, 3);
+	say(&b);			/* it is told that there is something */
+	assert_true(hear((size_t)FLOOD * RESPONSE, 5000));
+	close(host);
+	assert_true(await_freed(5000));
+	assert_in_range(most_in_turn, 1, 2);
+	run_on(workers[0], end_flood, NULL);
+	bytes_free(&flood_command);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -409,6 +479,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_is_lost_on_the_way_to_another_worker),
 		cmocka_unit_test(test_a_peer_that_ends_on_the_way),
 		cmocka_unit_test(test_what_was_left_unread_for_want_of_memory_is_read),
+		cmocka_unit_test(test_who_floods_has_two_receives_a_turn),
 	};
 
 	return cmocka_run_group_tests(tests, open_workers, close_workers);
