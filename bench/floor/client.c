@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #define EVENTS 64
 
@@ -141,6 +142,15 @@ static void init(struct client *c, const struct plan *plan)
 	memset(c->data, 1, plan->depth * plan->size);
 }
 
+static void let_go(struct client *c)
+{
+	for (unsigned long i = 0; i < c->plan->connections; i++)
+		stream_free(&c->streams[i]);
+	free(c->streams);
+	free(c->data);
+	close(c->epoll);
+}
+
 struct outcome load(const struct plan *plan, const int *sockets)
 {
 	struct outcome o = { .server_busy = -cpu_busy(plan->server_cpu) };
@@ -161,5 +171,6 @@ struct outcome load(const struct plan *plan, const int *sockets)
 	o.reads = c.reads;
 	/* With a response of their own, reads were counted by both. */
 	o.writes = plan->responses ? c.writes - c.reads : c.writes;
+	let_go(&c);
 	return o;
 }

@@ -69,6 +69,7 @@ struct stream {
 };
 
 void stream_init(struct stream *, int fd, const struct role *, void *owner);
+void stream_free(struct stream *);
 /* The bytes stay where they are until they have left. */
 void stream_push(struct stream *, const void *bytes, size_t length);
 void stream_send(struct stream *);

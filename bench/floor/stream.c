@@ -28,6 +28,12 @@ void stream_init(struct stream *s, int fd, const struct role *role, void *owner)
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 }
 
+void stream_free(struct stream *s)
+{
+	free(s->buffer);
+	free(s->queue);
+}
+
 /* ---- sending ---------------------------------------------------------------------------- */
 
 static void make_room(struct stream *s)
