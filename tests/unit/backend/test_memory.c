@@ -183,8 +183,9 @@ static const void *address_of(struct backend *b)
 
 static void memory_asks_for_huge_pages_where_all_of_it_fits(void **state)
 {
+	uint64_t pages = (uint64_t)sysconf(_SC_PHYS_PAGES);
 	struct backend *small = open_size(BACKEND_MEMORY, 8 << 20);
-	struct backend *vast = open_size(BACKEND_MEMORY, UINT64_C(1) << 42);
+	struct backend *vast = open_size(BACKEND_MEMORY, pages * 4096);
 
 	if (access("/sys/kernel/mm/transparent_hugepage", F_OK))
 		skip();
