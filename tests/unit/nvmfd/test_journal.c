@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MANY 50000
+#define MANY 150000		/* more than ring and batch hold together */
 
 static int our_stderr, out;	/* what was standard error; the pipe's reading end */
 static struct journal *journal;
