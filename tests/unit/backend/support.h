@@ -24,7 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* cmocka's own skip() reads "not ok" in TAP.  Returns from the test. */
+/* cmocka's own skip() reads "not ok" in TAP.  Returns from the test, which
+ * tests/summary then counts as skipped. */
 #define NOT_HERE(why) do { print_message("# not tried: %s\n", why); return; } while (0)
 
 /* Instead of an #include that a machine without valgrind's headers lacks. */

@@ -182,10 +182,11 @@ static int status_of(const char *path, bool has_futex)
 static void no_futex_call_on_io_uring(void **state)
 {
 	char path[] = "/var/tmp/nvmfd-steady-XXXXXX";
-	int fd = mkstemp(path), status;
+	int fd, status;
 
 	if (is_under_valgrind())
 		NOT_HERE("valgrind itself calls futex");
+	fd = mkstemp(path);
 	assert_int_equal(ftruncate(fd, SIZE), 0);
 	close(fd);
 	status = status_of(path, false);
