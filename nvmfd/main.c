@@ -204,9 +204,12 @@ static int run(struct nvmfd *n)
 		daemon_ready(n->report);
 	else
 		print_how(n, n->state.nqn);
-	server_run(n->server, n->signals);
+	r = server_run(n->server, n->signals);
+	if (r)
+		log_say(journal_log(n->journal), LOG_ERROR, "can't watch signals: %s",
+			strerror(-r));
 	stop(n);
-	return EXIT_SUCCESS;
+	return r ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /* 0: this is the daemon; DAEMON_PARENT: it runs elsewhere; -errno. */

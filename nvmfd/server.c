@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <malloc.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +20,8 @@
 #define END_DEADLINE_MS 8000
 /* How often it is looked whether hosts have left. */
 #define LOOK_ROUND_MS 3000
+/* What a worker needs at least: the main thread's carries no data. */
+#define CONTROL_MEMORY (64u << 10)
 
 /* A worker's storage engine. */
 struct bench {
@@ -28,8 +29,19 @@ struct bench {
 	struct worker_source source;
 };
 
+/* A worker that the main thread drives: whatever is no host's is a source, a timer
+ * or a message there. */
+struct control {
+	struct worker *worker;
+	struct worker_source signals;
+	int signals_fd;
+	struct timer look_round;
+	bool must_end;
+};
+
 struct server {
 	struct service service;
+	struct control control;
 	struct bench *benches;		/* [station] */
 	const struct nvmfd_options *options;
 	uint16_t io_port, discovery_port;
@@ -159,8 +171,18 @@ static int fill_service(struct server *s, const struct server_setup *setup, char
 	return r;
 }
 
+static int open_control(struct server *s, char *error, size_t error_size)
+{
+	struct worker_settings settings = { .buffers = CONTROL_MEMORY,
+					    .largest = POOL_SMALLEST, .log = s->log };
+
+	return worker_open(&s->control.worker, s->options->workers, &settings, error,
+			   error_size);
+}
+
 static void free_server(struct server *s)
 {
+	worker_close(s->control.worker);
 	free(s->benches);
 	free(s);
 }
@@ -179,7 +201,9 @@ int server_open(struct server **result, const struct server_setup *setup, char *
 	} else {
 		s->options = setup->options;
 		s->log = setup->log;
-		r = open_service(s, error, error_size);
+		r = open_control(s, error, error_size);
+		if (!r)
+			r = open_service(s, error, error_size);
 		if (!r)
 			r = fill_service(s, setup, error, error_size);
 	}
@@ -202,14 +226,15 @@ uint16_t server_discovery_port(const struct server *s)
 
 /* ---- running and ending ---------------------------------------------------------------------- */
 
-static bool must_end(struct server *s, int signals)
+static void signalled(struct worker_source *source, uint32_t events)
 {
-	int number = signals_read(signals);
+	struct server *s = container_of(source, struct server, control.signals);
+	int number = signals_read(s->control.signals_fd);
 
 	if (number != SIGTERM && number != SIGINT && number != SIGQUIT)
-		return false;
+		return;
 	log_say(s->log, LOG_NOTICE, "ends on signal %d", number);
-	return true;
+	s->control.must_end = true;
 }
 
 /* What hosts needed that have left lies scattered in the heap, which would keep its
@@ -225,18 +250,31 @@ static void give_back_pages(struct server *s)
 		malloc_trim(0);
 }
 
-void server_run(struct server *s, int signals)
+static void look_round(struct timer *t)
 {
-	struct pollfd p = { .fd = signals, .events = POLLIN };
+	struct server *s = container_of(t, struct server, control.look_round);
+	struct worker *w = s->control.worker;
 
-	for (;;) {
-		int n = poll(&p, 1, LOOK_ROUND_MS);
+	give_back_pages(s);
+	timer_arm(&w->timers, t, w->now + LOOK_ROUND_MS * NS_PER_MS);
+}
 
-		if (n > 0 && must_end(s, signals))
-			return;
-		if (!n)
-			give_back_pages(s);
-	}
+int server_run(struct server *s, int signals)
+{
+	struct control *c = &s->control;
+	int r;
+
+	c->signals_fd = signals;
+	c->signals.ready = signalled;
+	r = worker_watch(c->worker, signals, EPOLLIN, &c->signals);
+	if (r)
+		return r;
+	timer_init(&c->look_round, look_round);
+	timer_arm(&c->worker->timers, &c->look_round,
+		  worker_clock() + LOOK_ROUND_MS * NS_PER_MS);
+	while (!c->must_end)
+		worker_turn(c->worker, -1);
+	return 0;
 }
 
 bool server_close(struct server *s)

@@ -32,8 +32,9 @@ int server_open(struct server **, const struct server_setup *, char *error,
 uint16_t server_io_port(const struct server *);
 uint16_t server_discovery_port(const struct server *);
 
-/* Waits until the descriptor of signals_open has TERM, INT or QUIT. */
-void server_run(struct server *, int signals);
+/* Runs the main thread's loop until the descriptor of signals_open has TERM, INT or
+ * QUIT.  0, or -errno where that can't be watched. */
+int server_run(struct server *, int signals);
 
 /* Ends every connection, flushes, stops.  False: commands were still with the
  * storage at the deadline, and their memory is left alone. */
