@@ -45,6 +45,9 @@ struct capsule {
 	 * sink's memory, or (after `reserve`) the transport's. */
 	uint8_t *data;
 	uint32_t length;
+	/* Not 0 (after `lend`): data is storage that others may write meanwhile, in
+	 * blocks of so many bytes, and is only read while it is held. */
+	uint32_t lent;
 
 	struct capsule_queue *queue;
 	struct list link;		/* for whoever has the capsule */
@@ -71,6 +74,10 @@ struct capsule_sink_ops {
 	/* The end of every capsule that `get` gave, also when the connection
 	 * ended meanwhile. */
 	void (*sent)(struct capsule *);
+	/* Of a capsule with lent data, and as a backend's: see storage/backend.h.
+	 * `offset` within the data. */
+	uint32_t (*hold)(struct capsule *, uint32_t offset, uint32_t length, bool wait);
+	void (*release)(struct capsule *, uint32_t offset, uint32_t length);
 };
 
 /* What a host's queue offers its transport: the command it gave has ended, with
@@ -91,6 +98,11 @@ struct capsule_transport_ops {
 	 * Nothing else may happen on the queue until `respond`.
 	 */
 	bool (*reserve)(struct capsule *, uint32_t length);
+	/*
+	 * Read data that stays where it is, in storage: sets data, length and lent.
+	 * A block that is sent is of one moment.  False: it must be copied.
+	 */
+	bool (*lend)(struct capsule *, const void *data, uint32_t length, uint32_t block_size);
 	/*
 	 * Queues the response; with status 0 and a length the data before it.
 	 * `sent` may be called from within.
@@ -114,6 +126,12 @@ static inline void capsule_receive(struct capsule *c)
 static inline bool capsule_reserve(struct capsule *c, uint32_t length)
 {
 	return c->queue->transport->reserve(c, length);
+}
+
+static inline bool capsule_lend(struct capsule *c, const void *data, uint32_t length,
+				uint32_t block_size)
+{
+	return c->queue->transport->lend(c, data, length, block_size);
 }
 
 static inline void capsule_respond(struct capsule *c)

@@ -257,6 +257,9 @@ void get_features_execute(struct request *);
 void io_received(struct request *);
 /* A parked Read or Write has its buffer. */
 void io_resume(struct request *);
+/* Of the storage that a Read is sent from: see struct capsule_sink_ops. */
+uint32_t io_hold(struct capsule *, uint32_t offset, uint32_t length, bool wait);
+void io_release(struct capsule *, uint32_t offset, uint32_t length);
 
 /* discovery.c: a fresh snapshot of the log in the controller; false: no memory. */
 bool discovery_snapshot(struct controller *, const struct queue *);

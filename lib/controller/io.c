@@ -2,8 +2,8 @@
 /*
  * Read, Write and Flush.
  *
- * Immediate storage (memory) reads into the send buffer and writes out of the
- * receive buffer: one copy each way.  All other storage works on a buffer of
+ * Immediate storage (memory) lends what is read, or copies it into the send buffer,
+ * and writes out of the receive buffer.  All other storage works on a buffer of
  * the pool; a command that finds none waits, and holds nothing while it does.
  */
 #include "controller/controller.h"
@@ -140,13 +140,43 @@ static void need_buffer(struct request *r, void (*go_on)(struct request *))
 	request_park(r);
 }
 
+/* Nothing was read yet, but nothing can go wrong any more. */
+static bool read_in_place(struct request *r)
+{
+	const void *data = backend_lend(r->ns->backend, r->op.offset);
+
+	if (!data || !capsule_lend(&r->capsule, data, r->op.length, 1u << r->ns->lba_shift))
+		return false;
+	finish(r, 0);
+	return true;
+}
+
+uint32_t io_hold(struct capsule *c, uint32_t offset, uint32_t length, bool wait)
+{
+	const struct request *r = request_of(c);
+	struct backend *b = r->ns->backend;
+
+	return b->ops->hold(b, r->op.offset + offset, length, wait);
+}
+
+void io_release(struct capsule *c, uint32_t offset, uint32_t length)
+{
+	const struct request *r = request_of(c);
+	struct backend *b = r->ns->backend;
+
+	b->ops->release(b, r->op.offset + offset, length);
+}
+
 static void io_read(struct request *r)
 {
 	if (!start(r, BACKEND_READ))
 		return;
 	/* A flush may be pending where reads never are. */
-	if (r->ns->is_immediate && !needs_flush(r) &&
-	    capsule_reserve(&r->capsule, r->op.length))
+	if (!r->ns->is_immediate || needs_flush(r))
+		need_buffer(r, submit_read);
+	else if (read_in_place(r))
+		return;
+	else if (capsule_reserve(&r->capsule, r->op.length))
 		submit_read(r);
 	else
 		need_buffer(r, submit_read);

@@ -129,6 +129,8 @@ static const struct capsule_sink_ops sink_ops = {
 	.command = sink_command,
 	.received = sink_received,
 	.sent = sink_sent,
+	.hold = io_hold,
+	.release = io_release,
 };
 
 void request_resume(struct request *r)

@@ -5,7 +5,7 @@
 #include <poll.h>
 
 /* One vectored send carries this many pieces at most. */
-#define SEND_PIECES 256
+#define SEND_PIECES 512
 
 static enum qpair_progress end(struct qpair *q, const char *reason)
 {
@@ -89,13 +89,13 @@ enum qpair_progress qpair_send(struct qpair *q)
 		unsigned int n = tcp_tx_vector(&q->tcp, iov, SEND_PIECES);
 		ssize_t sent = q->net.ops->send(&q->net, iov, (int)n);
 
+		tcp_tx_done(&q->tcp, sent > 0 ? (size_t)sent : 0);
 		if (sent == -EAGAIN) {
 			q->wants_write = true;
 			return QPAIR_IDLE;
 		}
 		if (sent < 0)
 			return end(q, "the connection broke");
-		tcp_tx_done(&q->tcp, (size_t)sent);
 	}
 	if (q->tcp.state == TCP_STATE_TERMINATING && !q->has_shut) {
 		q->net.ops->shutdown(&q->net);

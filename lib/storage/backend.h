@@ -70,6 +70,22 @@ struct backend_info {
 struct backend_ops {
 	/* 0 when done, -errno when failed, BACKEND_PENDING. */
 	int (*submit)(struct backend *, struct backend_lane *, struct backend_op *);
+	/*
+	 * Optional, all three or none, of immediate storage: reads without a copy.
+	 * `lend` says where the bytes from an offset on lie.  They are there until
+	 * the backend is closed, and change when somebody writes.
+	 */
+	const void *(*lend)(struct backend *, uint64_t offset);
+	/*
+	 * From `hold` to `release` nobody changes the range; it may be held more
+	 * than once.  How many bytes from the offset on it has now, whole blocks,
+	 * perhaps none.  With `wait` at least one block: the caller holds nothing
+	 * else then.  For as long as one call that does not wait: writers do, on
+	 * other workers, and on this one nothing is submitted meanwhile.
+	 */
+	uint32_t (*hold)(struct backend *, uint64_t offset, uint32_t length, bool wait);
+	/* As much of the range as was held. */
+	void (*release)(struct backend *, uint64_t offset, uint32_t length);
 	/* Optional.  Asks that a pending operation end soon, with -ECANCELED
 	 * through `done`.  0: it will; -EBUSY: it can't be recalled. */
 	int (*cancel)(struct backend *, struct backend_lane *, struct backend_op *);
@@ -86,6 +102,12 @@ static inline int backend_submit(struct backend *b, struct backend_lane *lane,
 				 struct backend_op *op)
 {
 	return b->ops->submit(b, lane, op);
+}
+
+/* NULL: this one lends nothing. */
+static inline const void *backend_lend(struct backend *b, uint64_t offset)
+{
+	return b->ops->lend ? b->ops->lend(b, offset) : NULL;
 }
 
 static inline int backend_cancel(struct backend *b, struct backend_lane *lane,

@@ -116,6 +116,7 @@ struct tcp_conn {
 	struct {
 		struct tcp_item *items;
 		uint32_t head, tail, room;
+		uint32_t offered;		/* items up to here may be held */
 		struct tcp_chunk *chunk;	/* being filled */
 		size_t bytes;			/* queued and not sent */
 		size_t memory;			/* of all chunks */
@@ -194,9 +195,11 @@ static inline bool tcp_has_output(const struct tcp_conn *c)
 	return c->tx.bytes != 0;
 }
 
-/* Fills `vector` with what is to be sent next; how many entries. */
+/* Fills `vector` with what is to be sent next; how many entries.  Lent data in it is
+ * held until tcp_tx_done, which must follow at once. */
 unsigned int tcp_tx_vector(struct tcp_conn *, struct iovec *vector,
 			   unsigned int room);
+/* So many bytes of it were taken, perhaps none. */
 void tcp_tx_done(struct tcp_conn *, size_t length);
 
 /* Queues a TermReq and stops; `reason` is a literal. */

@@ -99,6 +99,19 @@ static bool reserve(struct capsule *c, uint32_t length)
 	return true;
 }
 
+/* With a data digest the bytes must be those that it was made of. */
+static bool lend(struct capsule *c, const void *data, uint32_t length, uint32_t block_size)
+{
+	const struct tcp_conn *conn = c->queue->connection;
+
+	if (conn->format.data_digest || conn->state != TCP_STATE_READY)
+		return false;
+	c->data = (uint8_t *)(uintptr_t)data;
+	c->length = length;
+	c->lent = block_size;
+	return true;
+}
+
 /* The data stands in the room already: put a header before and the rest behind. */
 static void send_reserved(struct tcp_conn *conn, struct capsule *c)
 {
@@ -398,6 +411,7 @@ static const struct tcp_role controller_role = {
 static const struct capsule_transport_ops controller_ops = {
 	.receive = receive,
 	.reserve = reserve,
+	.lend = lend,
 	.respond = respond,
 };
 

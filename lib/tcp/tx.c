@@ -5,6 +5,11 @@
  * Headers, responses and small reads are packed into chunks, so that a batch
  * of responses goes out as one or two long pieces; large data stays where it is
  * and is referred to.
+ *
+ * Lent data is storage that others write to.  What is offered to the socket is held
+ * until the socket has taken its copy.  When that ends in the middle of a block, the
+ * rest of the block is copied before it is released, so that a block never leaves in
+ * two states; what was not offered may still change.
  */
 #include "tcp/internal.h"
 
@@ -22,6 +27,8 @@ struct tcp_item {
 	uint32_t length;
 	struct tcp_chunk *chunk;	/* that the bytes lie in */
 	struct capsule *owner;		/* that wants to know when they have left */
+	uint32_t lent;			/* not 0: storage of the owner's, see struct capsule */
+	uint32_t held;			/* bytes of it that nobody changes just now */
 };
 
 static void give_chunk(struct tcp_conn *conn, struct tcp_chunk *chunk)
@@ -144,7 +151,7 @@ void tx_commit(struct tcp_conn *conn, uint32_t used)
 		item = new_item(conn);
 		if (!item)
 			return;
-		*item = (struct tcp_item){ bytes, used, chunk, NULL };
+		*item = (struct tcp_item){ .bytes = bytes, .length = used, .chunk = chunk };
 	}
 	chunk->used += used;
 	chunk->unsent += used;
@@ -158,7 +165,8 @@ bool tx_refer(struct tcp_conn *conn, const void *bytes, uint32_t length,
 
 	if (!item)
 		return false;
-	*item = (struct tcp_item){ bytes, length, NULL, owner };
+	*item = (struct tcp_item){ .bytes = bytes, .length = length, .owner = owner,
+				    .lent = owner->lent };
 	owner->tcp.unsent++;
 	conn->tx.bytes += length;
 	return true;
@@ -212,10 +220,113 @@ static void tell_owners(struct tcp_conn *conn)
 	}
 }
 
+/* ---- lent data -------------------------------------------------------------------------- */
+
+static uint32_t place_in_data(const struct tcp_item *item)
+{
+	return (uint32_t)(item->bytes - item->owner->data);
+}
+
+static uint32_t hold(const struct tcp_conn *conn, struct tcp_item *item, bool wait)
+{
+	item->held = conn->queue->sink->hold(item->owner, place_in_data(item),
+					     item->length, wait);
+	return item->held;
+}
+
+/* What tcp_tx_vector held stands at the head, nothing else behind it. */
+static void release(struct tcp_conn *conn)
+{
+	for (uint32_t i = conn->tx.head; i < conn->tx.tail && i < conn->tx.offered; i++) {
+		struct tcp_item *item = &conn->tx.items[i];
+
+		if (item->held)
+			conn->queue->sink->release(item->owner, place_in_data(item),
+						   item->held);
+		item->held = 0;
+	}
+	conn->tx.offered = 0;
+}
+
+/* When `length` bytes leave, the first of those that stay behind; so many bytes of
+ * its item leave, too.  NULL: nothing stays behind. */
+static const struct tcp_item *first_left(const struct tcp_conn *conn, size_t length,
+					 uint32_t *leaving)
+{
+	for (uint32_t i = conn->tx.head; i < conn->tx.tail; i++) {
+		const struct tcp_item *item = &conn->tx.items[i];
+
+		if (length < item->length) {
+			*leaving = (uint32_t)length;
+			return item;
+		}
+		length -= item->length;
+	}
+	return NULL;
+}
+
+/* A copy of the rest of the block of which only the beginning leaves; NULL: there is
+ * none, or (the connection is dead) no memory. */
+static struct tcp_chunk *copy_rest_of_block(struct tcp_conn *conn, size_t length)
+{
+	struct tcp_chunk *chunk;
+	uint32_t leaving, part, rest;
+	const struct tcp_item *item = first_left(conn, length, &leaving);
+
+	if (!item || !item->lent)
+		return NULL;
+	part = (place_in_data(item) + leaving) % item->lent;
+	if (!part)
+		return NULL;
+	rest = item->lent - part;
+	chunk = take_chunk(conn, rest + sizeof(*chunk), conn->memory.take);
+	if (!chunk) {
+		tcp_drop(conn, "out of memory for the rest of a block");
+		return NULL;
+	}
+	memcpy(chunk->bytes, item->bytes + leaving, rest);
+	chunk->used = chunk->unsent = rest;
+	return chunk;
+}
+
+/* Puts that copy in the place of what it is a copy of, at the head of the queue. */
+static void put_copy(struct tcp_conn *conn, struct tcp_chunk *chunk)
+{
+	struct tcp_item *item = &conn->tx.items[conn->tx.head], copy = {
+		.bytes = chunk->bytes, .length = chunk->used, .chunk = chunk,
+	};
+
+	item->bytes += copy.length;
+	item->length -= copy.length;
+	if (!item->length) {
+		copy.owner = item->owner;
+		*item = copy;
+		return;
+	}
+	if (conn->tx.head) {
+		conn->tx.head--;
+	} else if (!new_item(conn)) {
+		conn->tx.bytes -= copy.length;
+		give_chunk(conn, chunk);
+		return;
+	} else {
+		memmove(conn->tx.items + 1, conn->tx.items,
+			(conn->tx.tail - 1) * sizeof(*conn->tx.items));
+	}
+	conn->tx.items[conn->tx.head] = copy;
+}
+
+/* ---- what the connection's owner calls ---------------------------------------------------- */
+
 void tcp_tx_done(struct tcp_conn *conn, size_t length)
 {
+	struct tcp_chunk *rest = copy_rest_of_block(conn, length);
+
+	release(conn);
 	conn->counters.bytes_out += length;
 	leave(conn, length);
+	if (rest)
+		put_copy(conn, rest);
 	tell_owners(conn);
 }
 
@@ -226,14 +337,29 @@ void tx_discard(struct tcp_conn *conn)
 	retire_chunk(conn);
 }
 
+/* What can't be held now ends the vector, and is the first that the next one holds:
+ * that one waits, holding nothing else, for who writes there. */
 unsigned int tcp_tx_vector(struct tcp_conn *conn, struct iovec *vector,
 			   unsigned int room)
 {
 	unsigned int n = 0;
+	bool holds = false, is_whole = true;
+	uint32_t i = conn->tx.head;
 
-	for (uint32_t i = conn->tx.head; i < conn->tx.tail && n < room; i++)
-		vector[n++] = (struct iovec){
-			.iov_base = (void *)(uintptr_t)conn->tx.items[i].bytes,
-			.iov_len = conn->tx.items[i].length };
+	for (; i < conn->tx.tail && n < room && is_whole; i++) {
+		struct tcp_item *item = &conn->tx.items[i];
+		uint32_t length = item->length;
+
+		if (item->lent) {
+			length = hold(conn, item, !holds);
+			if (!length)
+				break;
+			holds = true;
+			is_whole = length == item->length;
+		}
+		vector[n++] = (struct iovec){ .iov_base = (void *)(uintptr_t)item->bytes,
+					      .iov_len = length };
+	}
+	conn->tx.offered = i;
 	return n;
 }

@@ -3,8 +3,11 @@
  * Storage in the daemon's own memory.
  *
  * A logical block is at most a page and never spans two, so a lock that is
- * held while one page is copied keeps every block whole.  The locks are
- * striped: pages that share one merely wait for each other.
+ * held while one page is copied keeps every block whole: readers share it, a
+ * writer has it alone.  Of a large disk several pages have one lock: they merely
+ * wait for each other.
+ *
+ * Reads need no copy: the pages are lent, and held while the socket takes them.
  */
 #include "storage/backend.h"
 #include "backend/kinds.h"
@@ -19,59 +22,102 @@
 
 #define PAGE 4096u
 #define HUGE_PAGE ((size_t)2 << 20)
-#define STRIPES_MOST 1024u
-
-/* A line each: two workers in neighbouring pages must not share one. */
-struct stripe {
-	_Alignas(64) spin_lock_t lock;
-};
+#define LOCKS_MOST (1u << 20)
 
 struct memory {
 	struct backend base;
-	uint8_t *bytes;		/* under the stripe of its page */
+	uint8_t *bytes;		/* each page under its lock */
 	void *mapping;		/* they lie in it */
 	size_t mapped;		/* its length, bytes */
-	size_t mask;		/* how many stripes there are, a power of two, less 1 */
-	struct stripe stripes[];
+	size_t mask;		/* how many locks there are, a power of two, less 1 */
+	share_lock_t locks[];
 };
 
-static spin_lock_t *lock_of(struct memory *m, uint64_t offset)
+static share_lock_t *lock_of(struct memory *m, uint64_t offset)
 {
-	return &m->stripes[offset / PAGE & m->mask].lock;
+	return &m->locks[offset / PAGE & m->mask];
+}
+
+/* What is left of the page of this offset, and of `length`. */
+static uint32_t rest_of_page(uint64_t offset, uint32_t length)
+{
+	uint32_t rest = PAGE - offset % PAGE;
+
+	return rest < length ? rest : length;
 }
 
 /* [offset, offset + length) lies in one page. */
-static void move_in_page(struct memory *m, const struct backend_op *op,
-			 uint64_t offset, uint8_t *data, uint32_t length)
+static void read_page(struct memory *m, uint64_t offset, uint8_t *data, uint32_t length)
 {
-	spin_lock_t *lock = lock_of(m, offset);
+	share_lock_t *lock = lock_of(m, offset);
 
-	spin_lock(lock);
-	if (op->opcode == BACKEND_READ)
-		memcpy(data, m->bytes + offset, length);
-	else
-		memcpy(m->bytes + offset, data, length);
-	spin_unlock(lock);
+	share_lock(lock);
+	memcpy(data, m->bytes + offset, length);
+	share_unlock(lock);
 }
 
+static void write_page(struct memory *m, uint64_t offset, const uint8_t *data, uint32_t length)
+{
+	share_lock_t *lock = lock_of(m, offset);
+
+	share_lock_alone(lock);
+	memcpy(m->bytes + offset, data, length);
+	share_unlock_alone(lock);
+}
+
+/* A flush has no length, and nothing to do. */
 static int memory_submit(struct backend *b, struct backend_lane *lane,
 			 struct backend_op *op)
 {
 	struct memory *m = (struct memory *)b;
-	uint32_t done = 0, step;
+	uint64_t at = op->offset, end = at + op->length;
+	uint8_t *data = op->data;
+	uint32_t step;
 
-	if (op->opcode == BACKEND_FLUSH)
-		return 0;
-	for (; done < op->length; done += step) {
-		uint64_t at = op->offset + done;
-
-		step = PAGE - at % PAGE;
-		if (step > op->length - done)
-			step = op->length - done;
-		move_in_page(m, op, at, (uint8_t *)op->data + done, step);
+	for (; at < end; at += step, data += step) {
+		step = rest_of_page(at, (uint32_t)(end - at));
+		if (op->opcode == BACKEND_READ)
+			read_page(m, at, data, step);
+		else
+			write_page(m, at, data, step);
 	}
 	return 0;
 }
+
+/* ---- lending -------------------------------------------------------------------------- */
+
+static const void *memory_lend(struct backend *b, uint64_t offset)
+{
+	return ((struct memory *)b)->bytes + offset;
+}
+
+/* Never waits for a page while it holds another: who writes that one may wait for
+ * somebody who waits for this one. */
+static uint32_t memory_hold(struct backend *b, uint64_t offset, uint32_t length, bool wait)
+{
+	struct memory *m = (struct memory *)b;
+	uint32_t held = 0;
+
+	if (wait) {
+		share_lock(lock_of(m, offset));
+		held = rest_of_page(offset, length);
+	}
+	while (held < length && share_try(lock_of(m, offset + held)))
+		held += rest_of_page(offset + held, length - held);
+	return held;
+}
+
+static void memory_release(struct backend *b, uint64_t offset, uint32_t length)
+{
+	struct memory *m = (struct memory *)b;
+
+	for (uint32_t step, done = 0; done < length; done += step) {
+		step = rest_of_page(offset + done, length - done);
+		share_unlock(lock_of(m, offset + done));
+	}
+}
+
+/* ---- opening and closing ---------------------------------------------------------------- */
 
 static void memory_close(struct backend *b)
 {
@@ -83,15 +129,18 @@ static void memory_close(struct backend *b)
 
 static const struct backend_ops memory_ops = {
 	.submit = memory_submit,
+	.lend = memory_lend,
+	.hold = memory_hold,
+	.release = memory_release,
 	.close = memory_close,
 };
 
-/* One a page where there are few pages. */
-static size_t stripes_for(uint64_t size)
+/* One a page, up to 4 MiB of them. */
+static size_t locks_for(uint64_t size)
 {
 	size_t n = 1;
 
-	while (n < STRIPES_MOST && n * PAGE < size)
+	while (n < LOCKS_MOST && n * PAGE < size)
 		n *= 2;
 	return n;
 }
@@ -134,12 +183,9 @@ static int map(struct memory *m, uint64_t size)
 int memory_open(struct backend **out, uint64_t size, char *error,
 		size_t error_size)
 {
-	const size_t stripes = stripes_for(size);
-	const size_t all = sizeof(struct memory) + stripes * sizeof(struct stripe);
-	struct memory *m = aligned_alloc(64, all);
+	const size_t locks = locks_for(size);
+	struct memory *m = calloc(1, sizeof(*m) + locks * sizeof(m->locks[0]));
 
-	if (m)
-		memset(m, 0, all);
 	if (!m || map(m, size)) {
 		free(m);
 		snprintf(error, error_size,
@@ -151,7 +197,7 @@ int memory_open(struct backend **out, uint64_t size, char *error,
 		.ops = &memory_ops,
 		.info = { .size = size, .alignment = 1, .is_immediate = true },
 	};
-	m->mask = stripes - 1;
+	m->mask = locks - 1;
 	*out = &m->base;
 	return 0;
 }

@@ -159,21 +159,27 @@ class WholeBlocks(TargetCase):
         self.assertGreater(sum(done for done, _ in results), 500)
 
 
-class DigestsWhileOverwritten(TargetCase):
-    """A PDU's bytes do not change between its digest and its last byte sent,
-    whoever overwrites the blocks meanwhile."""
+class LateReadersOfWhatIsOverwritten(TargetCase):
+    """A block does not change between its first and its last byte sent, nor with
+    digests a PDU after its digest was made, whoever overwrites it meanwhile."""
 
     devices = ('ramdisk:2M',)
     args = ('-G', '--workers', '2')
-    ROUNDS, DEPTH, BLOCKS = 4, 4, 1024
+    ROUNDS, DEPTH, BLOCKS = 4, 24, 1024
 
     def test_every_digest_of_large_reads_is_right(self):
+        self.read_while_overwritten(True)
+
+    def test_no_block_of_large_reads_is_torn(self):
+        self.read_while_overwritten(False)
+
+    def read_while_overwritten(self, ddgst):
         stop = threading.Event()
         writer = threading.Thread(target=self.overwrite, args=(stop,))
         writer.start()
         try:
             for _ in range(self.ROUNDS):
-                self.read_late()
+                self.read_late(ddgst)
         finally:
             stop.set()
             writer.join()
@@ -186,12 +192,12 @@ class DigestsWhileOverwritten(TargetCase):
                 for slba in (0, 2048):
                     write_blocks(queue, slba, data)
 
-    def read_late(self):
+    def read_late(self, ddgst):
         """Asks for more than the socket holds, and takes it after a while:
         the library compares the digest of each PDU."""
-        queue = self.io(ddgst=True)
-        self.assertTrue(queue.ddgst)
-        reads = [queue.submit(wire.read(1, n * self.BLOCKS, self.BLOCKS),
+        queue = self.io(ddgst=ddgst)
+        self.assertEqual(queue.ddgst, ddgst)
+        reads = [queue.submit(wire.read(1, n % 4 * self.BLOCKS, self.BLOCKS),
                               length=self.BLOCKS * 512)
                  for n in range(self.DEPTH)]
         time.sleep(0.1)

@@ -5,6 +5,8 @@
 #include "backend/registry.h"
 
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -155,6 +157,109 @@ static void memory_never_tears_a_block(void **state)
 	backend_close(b);
 }
 
+/* ---- lending -------------------------------------------------------------------------- */
+
+static void lent_pages_are_the_storage(void **state)
+{
+	struct backend *b = open_size(BACKEND_MEMORY, 1 << 20);
+	char data[4096];
+	const char *at = backend_lend(b, 8192 + 512);
+
+	memset(data, 'x', sizeof(data));
+	assert_int_equal(run(b, BACKEND_WRITE, 8192, data, sizeof(data)), 0);
+	assert_memory_equal(at, data, 4096 - 512);
+	assert_int_equal(at[4096 - 512], 0);
+	backend_close(b);
+}
+
+/* A thread that writes one page as often as it can. */
+struct writer {
+	struct backend *b;
+	uint64_t offset;
+	atomic_uint done;
+	atomic_bool must_stop;
+	pthread_t id;
+};
+
+static void *overwrite(void *argument)
+{
+	struct writer *w = argument;
+	uint8_t data[4096];
+
+	for (unsigned int turn = 0; !atomic_load(&w->must_stop); turn++) {
+		memset(data, (int)turn, sizeof(data));
+		run(w->b, BACKEND_WRITE, w->offset, data, sizeof(data));
+		atomic_fetch_add(&w->done, 1);
+	}
+	return NULL;
+}
+
+static void start_writer(struct writer *w, struct backend *b, uint64_t offset)
+{
+	*w = (struct writer){ .b = b, .offset = offset };
+	pthread_create(&w->id, NULL, overwrite, w);
+	while (!atomic_load(&w->done))
+		sched_yield();
+}
+
+static void stop_writer(struct writer *w)
+{
+	atomic_store(&w->must_stop, true);
+	pthread_join(w->id, NULL);
+}
+
+/* While it is held, by several even, a page is of one moment; then it goes on. */
+static void held_pages_do_not_change(void **state)
+{
+	struct backend *b = open_size(BACKEND_MEMORY, 4 * 4096);
+	const uint8_t *at = backend_lend(b, 4096);
+	struct writer w;
+
+	start_writer(&w, b, 4096);
+	for (int turn = 0; turn < 200; turn++) {
+		unsigned int done;
+		uint8_t first;
+
+		assert_int_equal(b->ops->hold(b, 4096, 4096, true), 4096);
+		first = at[0];
+		for (int i = 0; i < 5; i++, sched_yield())
+			for (int k = 0; k < 4096; k++)
+				assert_int_equal(at[k], first);
+		done = atomic_load(&w.done);
+		b->ops->release(b, 4096, 4096);
+		while (atomic_load(&w.done) == done)
+			sched_yield();
+	}
+	stop_writer(&w);
+	backend_close(b);
+}
+
+/* A writer waits for page 1: its other pages can be held, and with it what comes
+ * before it, but it can't, unless one waits. */
+static void a_hold_ends_where_somebody_writes(void **state)
+{
+	struct backend *b = open_size(BACKEND_MEMORY, 4 * 4096);
+	uint32_t held;
+	struct writer w;
+
+	assert_int_equal(b->ops->hold(b, 512, 16384 - 512, false), 16384 - 512);
+	assert_int_equal(b->ops->hold(b, 4096, 512, false), 512);	/* twice */
+	b->ops->release(b, 512, 16384 - 512);
+	w = (struct writer){ .b = b, .offset = 4096 };
+	pthread_create(&w.id, NULL, overwrite, &w);
+	while ((held = b->ops->hold(b, 0, 16384, false)) == 16384)
+		b->ops->release(b, 0, held);
+	assert_int_equal(held, 4096);
+	b->ops->release(b, 0, held);
+	assert_int_equal(b->ops->hold(b, 4096, 4096, false), 0);
+	assert_int_equal(atomic_load(&w.done), 0);
+	b->ops->release(b, 4096, 512);
+	assert_true(b->ops->hold(b, 4096, 8192, true) == 8192);
+	b->ops->release(b, 4096, 8192);
+	stop_writer(&w);
+	backend_close(b);
+}
+
 /* Of the mapping that holds this address: what the kernel was advised of it. */
 static bool is_to_be_huge(const void *address)
 {
@@ -201,6 +306,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_keeps_what_is_written),
 		cmocka_unit_test(memory_may_exceed_what_is_free),
+		cmocka_unit_test(lent_pages_are_the_storage),
+		cmocka_unit_test(held_pages_do_not_change),
+		cmocka_unit_test(a_hold_ends_where_somebody_writes),
 		cmocka_unit_test(memory_never_tears_a_block),
 		cmocka_unit_test(memory_asks_for_huge_pages_where_all_of_it_fits),
 		cmocka_unit_test(null_reads_zeros),

@@ -156,7 +156,9 @@ static void sent(struct capsule *c)
 	bed_of_queue(c->queue)->sents++;
 }
 
-static const struct capsule_sink_ops sink = { get, command, received, sent };
+static const struct capsule_sink_ops sink = {
+	.get = get, .command = command, .received = received, .sent = sent,
+};
 
 static void *take(void *context, size_t size)
 {

@@ -12,6 +12,7 @@ struct job {
 	struct list live;
 	uint8_t *buffer;
 	enum act act;
+	uint32_t held_from, held_to;	/* of the lent data */
 	bool is_parked, is_late, is_answered;
 };
 
@@ -195,6 +196,75 @@ static void read_command(struct job *job, bool is_reserved)
 	answer(job);
 }
 
+/* ---- lent data ---------------------------------------------------------------------- */
+
+static bool is_held(const struct job *job, uint32_t offset)
+{
+	return offset < job->held_to && offset + RIG_BLOCK > job->held_from;
+}
+
+/* Somebody writes whatever he may. */
+static void overwrite(struct job *job)
+{
+	struct capsule *c = &job->capsule;
+
+	for (uint32_t at = 0; c->lent && at < c->length; at += RIG_BLOCK)
+		if (!is_held(job, at))
+			memset(c->data + at, c->data[at] + 1, RIG_BLOCK);
+}
+
+static void overwrite_all(struct rig *rig)
+{
+	list_for_each_safe(l, &rig->live)
+		overwrite(list_entry(l, struct job, live));
+}
+
+static void lend_command(struct job *job)
+{
+	struct capsule *c = &job->capsule;
+	uint32_t n = le32_get(c->sqe.cdw14) / RIG_BLOCK * RIG_BLOCK;
+
+	give_data(job, n);
+	c->length = c->length / RIG_BLOCK * RIG_BLOCK;
+	for (uint32_t at = 0; at < c->length; at += RIG_BLOCK)
+		memset(c->data + at, (int)(capsule_cid(c) + at / RIG_BLOCK * 3), RIG_BLOCK);
+	capsule_lend(c, c->data, c->length, RIG_BLOCK);
+	answer(job);
+}
+
+static uint32_t sink_hold(struct capsule *c, uint32_t offset, uint32_t length, bool wait)
+{
+	struct job *job = job_of(c);
+	struct rig *rig = job->rig;
+	uint32_t most = rig->hold_most ? rig->hold_most : length;
+
+	assert_int_equal(job->held_from, job->held_to);
+	assert_true(length && offset + length == c->length);
+	assert_true(!wait || !rig->held);
+	if (!wait && rig->hold_refusals && ++rig->holds % rig->hold_refusals == 0)
+		return 0;
+	if (most < length)	/* whole blocks, one at least */
+		length = RIG_BLOCK - offset % RIG_BLOCK + most / RIG_BLOCK * RIG_BLOCK;
+	if (length > c->length - offset)
+		length = c->length - offset;
+	job->held_from = offset;
+	job->held_to = offset + length;
+	rig->held++;
+	overwrite_all(rig);
+	return length;
+}
+
+static void sink_release(struct capsule *c, uint32_t offset, uint32_t length)
+{
+	struct job *job = job_of(c);
+
+	assert_int_equal(offset, job->held_from);
+	assert_int_equal(offset + length, job->held_to);
+	job->held_from = job->held_to = 0;
+	job->rig->held--;
+	overwrite_all(job->rig);
+}
+
 static void sink_command(struct capsule *c)
 {
 	struct job *job = job_of(c);
@@ -210,6 +280,9 @@ static void sink_command(struct capsule *c)
 		break;
 	case ACT_READ_REFERRED:
 		read_command(job, false);
+		break;
+	case ACT_READ_LENT:
+		lend_command(job);
 		break;
 	case ACT_WRITE:
 	case ACT_WRITE_PARK:
@@ -284,6 +357,8 @@ static const struct capsule_sink_ops sink = {
 	.command = sink_command,
 	.received = sink_received,
 	.sent = sink_sent,
+	.hold = sink_hold,
+	.release = sink_release,
 };
 
 /* ---- the rig ------------------------------------------------------------------------ */
@@ -378,25 +453,30 @@ void rig_give(struct rig *rig, struct bytes *b)
 	bytes_free(b);
 }
 
-void rig_pump(struct rig *rig)
+/* One vector, or the part of it that the socket takes. */
+void rig_send(struct rig *rig, size_t left)
 {
 	struct iovec vector[16];
+	unsigned int n = tcp_tx_vector(&rig->conn, vector, rig->pieces ? rig->pieces : 16);
+	size_t sum = 0;
 
-	while (tcp_has_output(&rig->conn) && rig->conn.state != TCP_STATE_DEAD) {
-		unsigned int n = tcp_tx_vector(&rig->conn, vector, rig->pieces ? rig->pieces : 16);
-		size_t left = rig->gulp ? rig->gulp : SIZE_MAX, sum = 0;
+	assert_true(n > 0);
+	for (unsigned int i = 0; i < n && left; i++) {
+		size_t part = vector[i].iov_len < left ? vector[i].iov_len : left;
 
-		assert_true(n > 0);
-		for (unsigned int i = 0; i < n && left; i++) {
-			size_t part = vector[i].iov_len < left ? vector[i].iov_len : left;
-
-			assert_true(part > 0);
-			bytes_add(&rig->out, vector[i].iov_base, part);
-			left -= part;
-			sum += part;
-		}
-		tcp_tx_done(&rig->conn, sum);
+		assert_true(part > 0);
+		bytes_add(&rig->out, vector[i].iov_base, part);
+		left -= part;
+		sum += part;
 	}
+	tcp_tx_done(&rig->conn, sum);
+	assert_int_equal(rig->held, 0);
+}
+
+void rig_pump(struct rig *rig)
+{
+	while (tcp_has_output(&rig->conn) && rig->conn.state != TCP_STATE_DEAD)
+		rig_send(rig, rig->gulp ? rig->gulp : SIZE_MAX);
 }
 
 void rig_resume(struct rig *rig)

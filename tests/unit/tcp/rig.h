@@ -32,6 +32,7 @@ enum act {
 	ACT_CLOSE,		/* tcp_close from within, then respond */
 	ACT_DROP,		/* tcp_drop from within, then respond */
 	ACT_RELEASE,		/* release what is parked from within, then respond */
+	ACT_READ_LENT,		/* respond with lent blocks, where possible */
 	ACT_COUNT,
 };
 
@@ -58,9 +59,18 @@ struct rig {
 	unsigned int pieces;		/* largest vector; 0: 16 */
 	size_t gulp;			/* bytes sent at a time; 0: all */
 
+	/* Lent blocks are overwritten, each with its next word, as soon as nobody
+	 * holds them. */
+	uint32_t hold_most;		/* bytes a hold gives at most; 0: all */
+	unsigned int hold_refusals;	/* every so many one is refused, unless it waits; 0: none */
+	unsigned int holds, held;	/* calls; capsules that are held now */
+
 	struct dialect dialect;		/* agreed; digests of both directions */
 	unsigned int align;		/* of the data in C2HData */
 };
+
+/* What is lent is written in blocks of so many bytes. */
+#define RIG_BLOCK 512u
 
 void rig_open(struct rig *);
 /* Closes, answers what is parked, and balances the books. */
@@ -71,6 +81,8 @@ void rig_feed(struct rig *, const void *, size_t);
 void rig_feed_placed(struct rig *, const void *, size_t);
 /* Feeds and empties. */
 void rig_give(struct rig *, struct bytes *);
+/* Sends once: so many bytes at most of what is queued. */
+void rig_send(struct rig *, size_t most);
 /* Sends all that is queued. */
 void rig_pump(struct rig *);
 /* Answers what is parked; how many those were. */

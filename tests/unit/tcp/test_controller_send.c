@@ -74,6 +74,132 @@ static void sent_follows_the_last_byte_of_the_data(void **state)
 	rig_close(&rig);
 }
 
+/* ---- lent data ------------------------------------------------------------------------ */
+
+/* The data of a read of `n` blocks, each of one moment: filled with one byte. */
+static void see_whole_blocks(struct rig *rig, uint32_t n)
+{
+	struct seen s = rig_see(rig, 0x07);
+
+	assert_int_equal(s.n, n * RIG_BLOCK);
+	for (uint32_t at = 0; at < s.n; at++)
+		if (s.data[at] != s.data[at / RIG_BLOCK * RIG_BLOCK])
+			fail_msg("block %u is torn at byte %u", at / RIG_BLOCK, at % RIG_BLOCK);
+}
+
+static void lend(struct rig *rig, size_t gulp, uint32_t hold_most, unsigned int refusals,
+		 unsigned int pieces)
+{
+	start(rig);
+	rig->gulp = gulp;
+	rig->hold_most = hold_most;
+	rig->hold_refusals = refusals;
+	rig->pieces = pieces;
+	add(rig, 1, ACT_READ_LENT, 20 * RIG_BLOCK);
+	add(rig, 2, ACT_READ_LENT, 8 * RIG_BLOCK);
+	add(rig, 3, ACT_ANSWER, 0);
+	add(rig, 4, ACT_READ_LENT, 9 * RIG_BLOCK);
+	see_whole_blocks(rig, 20);
+	rig_see_response(rig, 1, 0);
+	see_whole_blocks(rig, 8);
+	rig_see_response(rig, 2, 0);
+	rig_see_response(rig, 3, 0);
+	see_whole_blocks(rig, 9);
+	rig_see_response(rig, 4, 0);
+	assert_int_equal(rig->sents, rig->gets);
+	rig_close(rig);
+}
+
+static void no_lent_block_leaves_in_two_states(void **state)
+{
+	static const size_t gulps[] = { 0, 1, 23, 100, 511, 512, 513, 1000, 5000, 12345 };
+	static const uint32_t holds[] = { 0, 1, 512, 2048 };
+	static const unsigned int refusals[] = { 0, 1, 2, 3 };
+
+	for (size_t g = 0; g < 10; g++)
+		for (size_t h = 0; h < 4; h++)
+			for (size_t r = 0; r < 4; r++) {
+				struct rig rig = { 0 };
+
+				lend(&rig, gulps[g], holds[h], refusals[r], 1 + (g + h) % 7);
+			}
+}
+
+/* The queue never empties, so that the copy finds the gap in front of it, or none. */
+static void nor_one_of_a_queue_that_is_never_empty(void **state)
+{
+	struct rig rig = { 0 };
+
+	start(&rig);
+	for (uint16_t i = 1; i <= 300; i++) {
+		add(&rig, i, ACT_READ_LENT, (8 + i % 9) * RIG_BLOCK);
+		rig_send(&rig, 24 + (8 + i % 11) * (RIG_BLOCK - 7));
+	}
+	for (uint16_t i = 1; i <= 300; i++) {
+		see_whole_blocks(&rig, 8 + i % 9);
+		rig_see_response(&rig, i, 0);
+	}
+	rig_close(&rig);
+}
+
+/* What was not offered yet changes; a batch that is held leaves in one vector. */
+static void lent_data_is_sent_in_place(void **state)
+{
+	struct rig rig = { 0 };
+	struct iovec vector[16];
+
+	start(&rig);
+	add(&rig, 1, ACT_READ_LENT, 8 * RIG_BLOCK);
+	add(&rig, 2, ACT_READ_LENT, RIG_BLOCK);
+	add(&rig, 3, ACT_READ_REFERRED, RIG_BLOCK);
+	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 16), 7);
+	assert_int_equal(rig.held, 2);
+	assert_int_equal(vector[1].iov_len, 8 * RIG_BLOCK);
+	tcp_tx_done(&rig.conn, 0);
+	assert_int_equal(rig.held, 0);
+	assert_true(rig.taken <= TCP_CHUNK_WANTED);
+	/* Refused, the second waits for the next vector. */
+	rig.hold_refusals = 1;
+	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 16), 3);
+	tcp_tx_done(&rig.conn, 24);
+	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 16), 2);
+	tcp_tx_done(&rig.conn, 8 * RIG_BLOCK);
+	assert_int_equal(rig.sents, rig.gets - 2);
+	rig_close(&rig);
+}
+
+static void with_a_data_digest_nothing_is_lent(void **state)
+{
+	struct rig rig = { 0 };
+
+	rig.config.allow_data_digest = true;
+	rig_open(&rig);
+	rig_connect(&rig, 0, 2, 64, false);
+	rig.gulp = 100;
+	add(&rig, 1, ACT_READ_LENT, 16 * RIG_BLOCK);
+	see_whole_blocks(&rig, 16);		/* the digest is compared, too */
+	assert_int_equal(rig.holds, 0);
+	rig_close(&rig);
+}
+
+static void no_memory_for_the_rest_of_a_block_ends_it(void **state)
+{
+	struct rig rig = { 0 };
+	struct iovec vector[16];
+
+	start(&rig);
+	add(&rig, 1, ACT_READ_LENT, 8 * RIG_BLOCK);
+	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 16), 3);
+	rig.takes_left = 0;
+	tcp_tx_done(&rig.conn, 24 + RIG_BLOCK);
+	assert_int_equal(rig.conn.state, TCP_STATE_READY);
+	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 16), 2);
+	tcp_tx_done(&rig.conn, 1);
+	assert_int_equal(rig.conn.state, TCP_STATE_DEAD);
+	assert_int_equal(rig.held, 0);
+	rig_close(&rig);
+}
+
 /* The queue never empties: what is sent makes room for what comes. */
 static void a_queue_that_is_never_empty_stays_small(void **state)
 {
@@ -269,6 +395,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(responses_are_packed),
 		cmocka_unit_test(small_reads_are_packed_and_large_ones_are_not),
+		cmocka_unit_test(no_lent_block_leaves_in_two_states),
+		cmocka_unit_test(nor_one_of_a_queue_that_is_never_empty),
+		cmocka_unit_test(lent_data_is_sent_in_place),
+		cmocka_unit_test(with_a_data_digest_nothing_is_lent),
+		cmocka_unit_test(no_memory_for_the_rest_of_a_block_ends_it),
 		cmocka_unit_test(sent_follows_the_last_byte_of_the_data),
 		cmocka_unit_test(a_queue_that_is_never_empty_stays_small),
 		cmocka_unit_test(a_queue_that_is_not_read),

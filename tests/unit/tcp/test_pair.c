@@ -95,7 +95,9 @@ static void sent(struct capsule *c)
 	free(c);
 }
 
-static const struct capsule_sink_ops sink = { get, command, received, sent };
+static const struct capsule_sink_ops sink = {
+	.get = get, .command = command, .received = received, .sent = sent,
+};
 
 /* ---- the host: one write or read after another in each slot -------------------------------------- */
 
