@@ -12,6 +12,7 @@
 struct client {
 	const struct plan *plan;
 	struct stream *streams;
+	uint8_t *buffer;
 	uint8_t *data;			/* what is written, for every command a part */
 	size_t next;
 	uint64_t random, reads, writes;
@@ -78,16 +79,22 @@ static void taken(struct stream *s)
 		c->reads++;
 }
 
-static const struct role role = { take, taken };
+static const struct role role = { .take = take, .taken = taken };
 
 /* ---- the loops ---------------------------------------------------------------------------- */
 
 static void process(struct stream *s, bool waits)
 {
-	errno = 0;
-	if (!stream_receive(s, waits))
-		die("the server has left");
-	stream_send(s);
+	enum progress progress;
+
+	do {
+		errno = 0;
+		progress = stream_receive(s, waits);
+		if (progress == STREAM_LEFT)
+			die("the server has left");
+		stream_send(s);
+		waits = false;
+	} while (progress == STREAM_MORE);
 }
 
 static void spin(struct client *c)
@@ -121,7 +128,7 @@ static void begin(struct client *c, struct stream *s, int fd)
 {
 	struct epoll_event event = { .events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = s };
 
-	stream_init(s, fd, &role, c);
+	stream_init(s, fd, &role, c, c->buffer);
 	if (epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &event))
 		die("epoll");
 	for (unsigned long i = 0; i < c->plan->depth; i++)
@@ -135,6 +142,7 @@ static void init(struct client *c, const struct plan *plan)
 	c->plan = plan;
 	c->random = 0x9e3779b97f4a7c15u;
 	c->streams = calloc(plan->connections, sizeof(*c->streams));
+	c->buffer = stream_buffer();
 	c->data = malloc(plan->depth * plan->size);
 	c->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (!c->streams || !c->data || c->epoll < 0)
@@ -147,6 +155,7 @@ static void let_go(struct client *c)
 	for (unsigned long i = 0; i < c->plan->connections; i++)
 		stream_free(&c->streams[i]);
 	free(c->streams);
+	free(c->buffer);
 	free(c->data);
 	close(c->epoll);
 }

@@ -53,7 +53,11 @@ struct role {
 	void (*take)(struct stream *, const struct tcp_ch *header);
 	/* The data has come. */
 	void (*taken)(struct stream *);
+	/* Where the data of the next command goes; only for streams that foresee it. */
+	uint8_t *(*place)(struct stream *);
 };
+
+enum progress { STREAM_LEFT, STREAM_EMPTY, STREAM_MORE };
 
 struct stream {
 	const struct role *role;
@@ -61,20 +65,24 @@ struct stream {
 	int fd;
 	struct iovec *queue;		/* to be sent: [first, end) */
 	size_t first, end, room;
-	uint8_t *buffer;
+	uint8_t *buffer;		/* one for all of an end: it stays hot */
 	uint8_t header[sizeof(struct tcp_command)];
 	size_t header_bytes;
 	size_t payload;			/* data that is still to come */
 	uint8_t *place;			/* where to; NULL: it is dropped */
+	size_t most;			/* bytes of a receive, RECEIVE_SIZE at most */
+	size_t foreseen;		/* nothing else comes than commands with so much data */
 };
 
-void stream_init(struct stream *, int fd, const struct role *, void *owner);
+/* RECEIVE_SIZE bytes. */
+uint8_t *stream_buffer(void);
+void stream_init(struct stream *, int fd, const struct role *, void *owner, uint8_t *buffer);
 void stream_free(struct stream *);
 /* The bytes stay where they are until they have left. */
 void stream_push(struct stream *, const void *bytes, size_t length);
 void stream_send(struct stream *);
-/* Takes what there is; may wait for the first bytes.  False: the peer has left. */
-bool stream_receive(struct stream *, bool waits);
+/* One receive; may wait for its first bytes. */
+enum progress stream_receive(struct stream *, bool waits);
 static inline bool stream_has_output(const struct stream *s)
 {
 	return s->first < s->end;

@@ -9,12 +9,14 @@
 #include <unistd.h>
 
 #define EVENTS 64
+#define FEW 8				/* connections that are asked one after another */
+#define LEAST ((size_t)64 << 10)
 #define PAGE 4096
 #define HUGE_PAGE ((size_t)2 << 20)
 
 struct server {
 	const struct plan *plan;
-	uint8_t *area;
+	uint8_t *area, *buffer;
 	uint64_t random;
 	size_t places;			/* of a command's size, at any page */
 };
@@ -67,7 +69,12 @@ static void taken(struct stream *s)
 	stream_push(s, &response, sizeof(response));
 }
 
-static const struct role role = { take, taken };
+static uint8_t *place(struct stream *s)
+{
+	return choose_place(s->owner);
+}
+
+static const struct role role = { take, taken, place };
 
 /* ---- the loop ----------------------------------------------------------------------------- */
 
@@ -84,6 +91,19 @@ static void map_area(struct server *v)
 	v->places = (AREA_SIZE - v->plan->size) / PAGE + 1;
 }
 
+static size_t foreseen(const struct plan *plan)
+{
+	return !plan->read_percent && plan->size <= plan->in_capsule ? plan->size : 0;
+}
+
+/* Half of what may be under way: the client works on while the other half is taken. */
+static size_t most(const struct plan *plan)
+{
+	size_t half = plan->depth * plan->size / 2;
+
+	return half < LEAST ? LEAST : half < RECEIVE_SIZE ? half : RECEIVE_SIZE;
+}
+
 static struct stream *accept_all(struct server *v, int listener, int epoll)
 {
 	struct stream *streams = calloc(v->plan->connections, sizeof(*streams));
@@ -97,31 +117,62 @@ static struct stream *accept_all(struct server *v, int listener, int epoll)
 
 		if (fd < 0)
 			die("accept");
-		stream_init(&streams[i], fd, &role, v);
+		stream_init(&streams[i], fd, &role, v, v->buffer);
+		streams[i].most = most(v->plan);
+		streams[i].foreseen = foreseen(v->plan);
 		if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event))
 			die("epoll");
 	}
 	return streams;
 }
 
-void serve(const struct plan *plan, int listener, int ready)
+/* False: it has left. */
+static bool process(struct stream *s)
 {
-	struct server v = { .plan = plan, .random = 88172645463325252u };
-	struct epoll_event events[EVENTS];
-	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	enum progress progress;
 
-	pin_to_cpu(plan->server_cpu);
-	map_area(&v);
-	accept_all(&v, listener, epoll);
-	if (write(ready, "!", 1) != 1)
-		die("pipe");
+	do {
+		progress = stream_receive(s, false);
+		stream_send(s);
+	} while (progress == STREAM_MORE);
+	return progress != STREAM_LEFT;
+}
+
+static void wait_for_any(const struct plan *plan, int epoll)
+{
+	struct epoll_event events[EVENTS];
+
 	for (;;) {
 		int n = epoll_wait(epoll, events, EVENTS, plan->spins ? 0 : -1);
 
-		for (int i = 0; i < n; i++) {
-			if (!stream_receive(events[i].data.ptr, false))
+		for (int i = 0; i < n; i++)
+			if (!process(events[i].data.ptr))
 				return;
-			stream_send(events[i].data.ptr);
-		}
 	}
+}
+
+/* The shortest way: no call but the receives themselves. */
+static void ask_each(const struct plan *plan, struct stream *streams)
+{
+	for (;;)
+		for (unsigned long i = 0; i < plan->connections; i++)
+			if (!process(&streams[i]))
+				return;
+}
+
+void serve(const struct plan *plan, int listener, int ready)
+{
+	struct server v = { .plan = plan, .random = 88172645463325252u, .buffer = stream_buffer() };
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	struct stream *streams;
+
+	pin_to_cpu(plan->server_cpu);
+	map_area(&v);
+	streams = accept_all(&v, listener, epoll);
+	if (write(ready, "!", 1) != 1)
+		die("pipe");
+	if (plan->spins && plan->connections <= FEW)
+		ask_each(plan, streams);
+	else
+		wait_for_any(plan, epoll);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Bytes in, bytes out.  All that came with one receive is answered by one send. */
+/* Bytes in, bytes out.  All that came with one receive is answered by one send, so
+ * that the peer works on while the rest is taken. */
 #include "floor.h"
 
 #include <errno.h>
@@ -12,8 +13,20 @@
 
 /* Data from here on goes straight to its place. */
 #define DIRECT_SIZE 4096
+/* How many pieces one receive may fall into. */
+#define PIECES 130
 
-void stream_init(struct stream *s, int fd, const struct role *role, void *owner)
+uint8_t *stream_buffer(void)
+{
+	uint8_t *buffer = malloc(RECEIVE_SIZE);
+
+	if (!buffer)
+		die("memory");
+	memset(buffer, 1, RECEIVE_SIZE);
+	return buffer;
+}
+
+void stream_init(struct stream *s, int fd, const struct role *role, void *owner, uint8_t *buffer)
 {
 	int one = 1;
 
@@ -21,16 +34,13 @@ void stream_init(struct stream *s, int fd, const struct role *role, void *owner)
 	s->role = role;
 	s->owner = owner;
 	s->fd = fd;
-	s->buffer = malloc(RECEIVE_SIZE);
-	if (!s->buffer)
-		die("memory");
-	memset(s->buffer, 1, RECEIVE_SIZE);
+	s->buffer = buffer;
+	s->most = RECEIVE_SIZE;
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 }
 
 void stream_free(struct stream *s)
 {
-	free(s->buffer);
 	free(s->queue);
 }
 
@@ -136,26 +146,78 @@ static void take(struct stream *s, const uint8_t *bytes, size_t length)
 	}
 }
 
-bool stream_receive(struct stream *s, bool waits)
+/* Straight to its place goes what is under way, the rest to the buffer. */
+static size_t aim(const struct stream *s, struct iovec *pieces)
 {
-	for (;;) {
-		bool is_direct = s->place && s->payload >= DIRECT_SIZE;
-		size_t direct = is_direct ? s->payload : 0;
-		struct iovec parts[2] = { { s->place, direct }, { s->buffer, RECEIVE_SIZE } };
-		struct msghdr message = { .msg_iov = is_direct ? parts : parts + 1,
-					  .msg_iovlen = is_direct ? 2 : 1 };
-		ssize_t got = recvmsg(s->fd, &message, waits ? 0 : MSG_DONTWAIT);
+	size_t n = 0;
 
-		if (got <= 0)
-			return got < 0 && errno == EAGAIN;
-		waits = false;
-		if ((size_t)got < direct)
-			take(s, s->place, (size_t)got);
-		else if (is_direct)
-			take(s, s->place, direct);
-		if ((size_t)got > direct)
-			take(s, s->buffer, (size_t)got - direct);
-		if ((size_t)got < direct + RECEIVE_SIZE)
-			return true;
+	if (s->place && s->payload >= DIRECT_SIZE)
+		pieces[n++] = (struct iovec){ s->place, s->payload };
+	pieces[n++] = (struct iovec){ s->buffer, s->most };
+	return n;
+}
+
+/* Headers, which nobody reads, lie on each other, and all data goes straight to its
+ * place.  No target knows so well what comes. */
+static size_t foresee(struct stream *s, struct iovec *pieces)
+{
+	size_t n = 0, begun = s->header_bytes, bytes = 0;
+
+	if (s->payload)
+		pieces[n++] = (struct iovec){ s->place, s->payload };
+	for (; n + 2 <= PIECES && bytes < s->most; begun = 0, bytes += s->foreseen) {
+		pieces[n++] = (struct iovec){ s->header + begun, sizeof(s->header) - begun };
+		pieces[n++] = (struct iovec){ s->role->place(s), s->foreseen };
 	}
+	return n;
+}
+
+static void take_foreseen(struct stream *s, const struct iovec *piece, size_t length)
+{
+	if (s->payload) {
+		take_payload(s, s->place, length);
+		return;
+	}
+	s->header_bytes += length;
+	if (s->header_bytes < sizeof(s->header))
+		return;
+	s->header_bytes = 0;
+	s->place = piece[1].iov_base;
+	s->payload = s->foreseen;
+}
+
+static void take_pieces(struct stream *s, const struct iovec *piece, size_t length)
+{
+	for (; length; piece++) {
+		size_t part = length < piece->iov_len ? length : piece->iov_len;
+
+		if (s->foreseen)
+			take_foreseen(s, piece, part);
+		else
+			take(s, piece->iov_base, part);
+		length -= part;
+	}
+}
+
+static size_t total(const struct iovec *pieces, size_t count)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < count; i++)
+		sum += pieces[i].iov_len;
+	return sum;
+}
+
+enum progress stream_receive(struct stream *s, bool waits)
+{
+	struct iovec pieces[PIECES];
+	struct msghdr message = { .msg_iov = pieces };
+	ssize_t got;
+
+	message.msg_iovlen = s->foreseen ? foresee(s, pieces) : aim(s, pieces);
+	got = recvmsg(s->fd, &message, waits ? 0 : MSG_DONTWAIT);
+	if (got <= 0)
+		return got < 0 && errno == EAGAIN ? STREAM_EMPTY : STREAM_LEFT;
+	take_pieces(s, pieces, (size_t)got);
+	return (size_t)got < total(pieces, message.msg_iovlen) ? STREAM_EMPTY : STREAM_MORE;
 }
