@@ -69,7 +69,7 @@ static struct stage {
 	struct model model;
 	struct target target;
 	struct station stations[STATIONS];
-	struct port ports[3];
+	uint16_t ports[3];
 	struct line lines[LINES];
 	struct input in;
 	uint16_t cntlid;
@@ -162,17 +162,17 @@ static const struct log quiet = { .level = LOG_DEBUG, .write = write_log };
 
 static void add_namespace(uint32_t nsid, const struct backend_spec *spec)
 {
-	struct namespace ns = { .nsid = nsid, .lba_shift = 9, .is_read_only = nsid == 4 };
+	struct namespace_settings ns = { .nsid = nsid, .is_read_only = nsid == 4 };
+	struct model *m = &stage->model;
+	struct backend *b;
 	char error[256];
 
-	FUZZ_CHECK(!backend_open(spec, &ns.backend, error, sizeof(error)));
-	ns.blocks = ns.backend->info.size >> 9;
-	ns.is_immediate = ns.backend->info.is_immediate;
-	ns.has_volatile_cache = nsid == 3;
-	memset(ns.uuid, (int)nsid, sizeof(ns.uuid));
-	memset(ns.nguid, (int)nsid, sizeof(ns.nguid));
-	memset(ns.eui64, (int)nsid, sizeof(ns.eui64));
-	FUZZ_CHECK(!model_add_namespace(&stage->model, &ns));
+	FUZZ_CHECK(!backend_open(spec, &b, error, sizeof(error)));
+	b->info.has_volatile_cache = nsid == 3;
+	memset(&ns.id, (int)nsid, sizeof(ns.id));
+	FUZZ_CHECK(!model_add_device(m, NULL, NULL, b));
+	ns.device = model_device_name(m);
+	FUZZ_CHECK(!model_add_namespace(m, NQN, &ns));
 }
 
 static void add_namespaces(void)
@@ -200,10 +200,8 @@ static void open_station(struct station *s, unsigned int index)
 
 	FUZZ_CHECK(!worker_open(&s->worker, index, &settings, error, sizeof(error)));
 	s->worker->attached = s;
-	s->target = &stage->target;
-	s->health = &stage->model.subsystem.health[index];
+	station_open(s, &stage->target, stage->model.current);
 	s->lane.timers = &s->worker->timers;
-	list_init(&s->spare);
 }
 
 static void open_model(void)
@@ -211,21 +209,20 @@ static void open_model(void)
 	struct limits limits = {
 		.mdts = MDTS, .in_capsule = 16384, .io_queues = 8, .queue_entries = 128,
 		.nn = 8, .handshake_s = 10, .association_s = 120, .allow_flow_off = true };
+	/* One that serves, one that a wildcard's address is asked for, one of discovery. */
+	struct port_settings ports[] = { { .address = "127.0.0.1", .service = 4420 },
+					 { .address = "0.0.0.0", .service = 4421 },
+					 { .address = "::1", .service = 8009 } };
 	struct model *m = &stage->model;
+	struct subsystem_settings s;
 
 	FUZZ_CHECK(!model_open(m, &limits, STATIONS));
-	strcpy(m->subsystem.nqn, NQN);
-	strcpy(m->subsystem.serial, "1");
-	/* One that serves, one that a wildcard's address is asked for, one of discovery. */
-	stage->ports[0] = (struct port){ .id = 1, .serves_io = true, .address = "127.0.0.1",
-					 .service = 4420 };
-	stage->ports[1] = (struct port){ .id = 2, .serves_io = true, .is_any = true,
-					 .address = "0.0.0.0", .service = 4421 };
-	stage->ports[2] = (struct port){ .id = 3, .is_ipv6 = true, .address = "::1",
-					 .service = 8009 };
-	for (size_t i = 0; i < COUNT_OF(stage->ports); i++)
-		FUZZ_CHECK(model_add_port(m, &stage->ports[i]));
-	m->generation = 1;
+	FUZZ_CHECK(!model_default_subsystem(m, NQN, "1", &s) && !model_add_subsystem(m, &s));
+	for (size_t i = 0; i < COUNT_OF(stage->ports); i++) {
+		FUZZ_CHECK(!model_add_port(m, &ports[i]));
+		stage->ports[i] = ports[i].id;
+	}
+	FUZZ_CHECK(!model_link(m, stage->ports[0], NQN) && !model_link(m, stage->ports[1], NQN));
 }
 
 static void open_stage(void)
@@ -235,7 +232,7 @@ static void open_stage(void)
 	clock_start();
 	open_model();
 	stage->target = (struct target){
-		.model = &stage->model, .stations = stage->stations, .station_count = STATIONS,
+		.limits = stage->model.limits, .stations = stage->stations, .station_count = STATIONS,
 		.log = &quiet,
 		.tcp = { .allow_header_digest = true, .allow_data_digest = true,
 			 .in_capsule_max = 16384, .maxh2cdata = 65536 } };
@@ -310,7 +307,7 @@ static void pass_time(uint64_t ms)
 
 /* ---- a host's side -------------------------------------------------------------------------- */
 
-static void open_line(struct line *l, uint8_t hpda, uint8_t dgst, const struct port *port)
+static void open_line(struct line *l, uint8_t hpda, uint8_t dgst, uint16_t port)
 {
 	struct station *s = &stage->stations[(l - stage->lines) % STATIONS];
 
@@ -437,14 +434,14 @@ static void answer_r2t(struct line *l, uint32_t piece)
 /* Everything up to an I/O queue, so that mutations begin there. */
 static void make_ready(struct line *admin, struct line *io, uint8_t how)
 {
-	open_line(admin, how, how >> 5, &stage->ports[0]);
+	open_line(admin, how, how >> 5, stage->ports[0]);
 	put_connect(admin, 0, 31, how & 0x80 ? 4 : 0, 0, 0);
 	put_property(admin, true, 0x14, 0, 0x460001);
 	put_queues(admin, 7, 7);
 	turn();
 	if (!admin->connection || io == admin)
 		return;
-	open_line(io, how, how >> 5, &stage->ports[0]);
+	open_line(io, how, how >> 5, stage->ports[0]);
 	put_connect(io, (uint16_t)(1 + (io - stage->lines)), 31, 8, 0, 0);
 	for (int i = 0; i < 4; i++)		/* from worker to worker */
 		turn();
@@ -623,7 +620,7 @@ static void step(void)
 		break;
 	case OP_OPEN:
 		how = next8();
-		open_line(l, how, how >> 5, &stage->ports[next8() % COUNT_OF(stage->ports)]);
+		open_line(l, how, how >> 5, stage->ports[next8() % COUNT_OF(stage->ports)]);
 		break;
 	case OP_READY:
 		how = next8();

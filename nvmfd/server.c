@@ -127,18 +127,30 @@ static int open_service(struct server *s, char *error, size_t error_size)
 	return service_open(&s->service, &settings, error, error_size);
 }
 
-static void name_subsystem(struct subsystem *s, const struct server_setup *setup)
+/* The one of the command line; discovery controllers say the same of themselves. */
+static int add_subsystem(struct model *m, const struct server_setup *setup, char *error,
+			 size_t error_size)
 {
-	snprintf(s->nqn, sizeof(s->nqn), "%s", setup->nqn);
-	snprintf(s->serial, sizeof(s->serial), "%s", setup->serial);
-	snprintf(s->model, sizeof(s->model), "nvmfd");
-	snprintf(s->firmware, sizeof(s->firmware), "%s", NVMF_VERSION);
+	struct subsystem_settings set;
+	int r = model_default_subsystem(m, setup->nqn, NVMF_VERSION, &set);
+
+	if (r) {
+		snprintf(error, error_size, "no serial number can be derived: %s", strerror(-r));
+		return r;
+	}
+	snprintf(set.serial, sizeof(set.serial), "%s", setup->serial);
+	r = model_add_subsystem(m, &set);
+	if (!r)
+		r = model_name_discovery(m, set.serial, set.model, set.firmware);
+	if (r)
+		snprintf(error, error_size, "%s", model_error(m));
+	return r;
 }
 
 static const char *const everywhere[] = { "0.0.0.0", "::" };
 
 /* One port can serve both: discovery is answered on the I/O port, too. */
-static int listen_everywhere(struct server *s, char *error, size_t error_size)
+static int listen_everywhere(struct server *s, const char *nqn, char *error, size_t error_size)
 {
 	const struct nvmfd_options *o = s->options;
 	struct service_addresses a = { o->listen, o->listen_count, false };
@@ -148,9 +160,9 @@ static int listen_everywhere(struct server *s, char *error, size_t error_size)
 		a = (struct service_addresses){ everywhere, 2, true };
 	s->io_port = (uint16_t)o->io_port;
 	s->discovery_port = (uint16_t)o->discovery_port;
-	r = service_listen(&s->service, &a, &s->io_port, true, error, error_size);
+	r = service_listen(&s->service, &a, &s->io_port, nqn, error, error_size);
 	if (!r && (!s->discovery_port || s->discovery_port != s->io_port))
-		r = service_listen(&s->service, &a, &s->discovery_port, false, error, error_size);
+		r = service_listen(&s->service, &a, &s->discovery_port, NULL, error, error_size);
 	return r;
 }
 
@@ -158,12 +170,13 @@ static int listen_everywhere(struct server *s, char *error, size_t error_size)
 static int fill_service(struct server *s, const struct server_setup *setup, char *error,
 			size_t error_size)
 {
-	int r;
+	int r = add_subsystem(&s->service.model, setup, error, error_size);
 
-	name_subsystem(&s->service.model.subsystem, setup);
-	r = storage_open(&s->service, setup->devices, setup->device_count, error, error_size);
 	if (!r)
-		r = listen_everywhere(s, error, error_size);
+		r = storage_open(&s->service, setup->nqn, setup->devices,
+				 setup->options->devices, setup->device_count, error, error_size);
+	if (!r)
+		r = listen_everywhere(s, setup->nqn, error, error_size);
 	if (!r)
 		r = service_start(&s->service, error, error_size);
 	if (r)

@@ -2,8 +2,8 @@
 #include "storage.h"
 #include "backend/registry.h"
 
-int storage_open(struct service *s, const struct device_spec *devices, size_t count,
-		 char *error, size_t error_size)
+int storage_open(struct service *s, const char *nqn, const struct device_spec *devices,
+		 char *const *texts, size_t count, char *error, size_t error_size)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct device_spec *d = &devices[i];
@@ -12,12 +12,10 @@ int storage_open(struct service *s, const struct device_spec *devices, size_t co
 
 		if (r)
 			return r;
-		r = service_add_namespace(s, d->nsid, b, d->has_uuid ? d->uuid : NULL,
-					  error, error_size);
-		if (r) {
-			backend_close(b);
+		r = service_add_namespace(s, nqn, d->nsid, b, texts[i],
+					  d->has_uuid ? d->uuid : NULL, error, error_size);
+		if (r)
 			return r;
-		}
 	}
 	return 0;
 }

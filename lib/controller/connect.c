@@ -41,7 +41,7 @@ static bool is_name(const char *field)
 
 static uint32_t most_entries(const struct queue *q, bool is_admin)
 {
-	return is_admin ? ADMIN_ENTRIES_MAX : q->target->model->limits.queue_entries;
+	return is_admin ? ADMIN_ENTRIES_MAX : q->target->limits.queue_entries;
 }
 
 static uint16_t check_command(const struct queue *q, struct connect *c)
@@ -56,11 +56,29 @@ static uint16_t check_command(const struct queue *q, struct connect *c)
 	return NVME_SUCCESS;
 }
 
-static bool is_served(const struct queue *q, const char *subnqn)
+/* What was asked for, where it is served on the port that the host came to. */
+static const struct subsystem *find_served(const struct queue *q, const char *subnqn)
 {
-	if (!strcmp(subnqn, NQN_DISCOVERY))
-		return true;
-	return q->port->serves_io && !strcmp(subnqn, q->target->model->subsystem.nqn);
+	const struct snapshot *m = q->station->model;
+	const struct subsystem *s = snapshot_subsystem(m, subnqn);
+	const struct port *p = snapshot_port(m, q->port_id);
+
+	if (s == m->discovery)
+		return s;
+	return s && p && port_serves(p, s) ? s : NULL;
+}
+
+uint16_t connect_check_host(const struct queue *q, const struct subsystem *s,
+			    const char *hostnqn)
+{
+	char from[NET_ADDRESS_TEXT];
+
+	if (!subsystem_allows(s, hostnqn))
+		return NVME_CONNECT_INVALID_HOST;
+	if (!s->prefixes.count)
+		return NVME_SUCCESS;
+	connection_peer_address(&q->connection, from);
+	return subsystem_allows_address(s, from) ? NVME_SUCCESS : NVME_CONNECT_INVALID_HOST;
 }
 
 static uint16_t check_data(struct queue *q, struct connect *c)
@@ -75,15 +93,16 @@ static uint16_t check_data(struct queue *q, struct connect *c)
 	if (!is_name(c->data.subnqn))
 		return BAD_DATA(c, subnqn, NVME_DNR);
 	/* Perhaps it will be there later: the host may try again. */
-	if (!is_served(q, c->data.subnqn))
+	c->subsystem = find_served(q, c->data.subnqn);
+	if (!c->subsystem)
 		return BAD_DATA(c, subnqn, 0);
 	/* SPDK's perf gives no name of its own unless told to. */
 	if (*c->data.hostnqn && !is_name(c->data.hostnqn))
 		return BAD_DATA(c, hostnqn, NVME_DNR);
-	q->is_discovery = !strcmp(c->data.subnqn, NQN_DISCOVERY);
+	q->is_discovery = c->subsystem == q->station->model->discovery;
 	if (q->is_discovery && !is_admin)
 		return BAD_COMMAND(c, qid, NVME_DNR);
-	return NVME_SUCCESS;
+	return connect_check_host(q, c->subsystem, c->data.hostnqn);
 }
 
 /* ---- an admin queue -------------------------------------------------------------------- */
@@ -91,7 +110,7 @@ static uint16_t check_data(struct queue *q, struct connect *c)
 static void accept_queue(struct queue *q)
 {
 	const struct connect *c = q->connect;
-	const struct limits *limits = &q->target->model->limits;
+	const struct limits *limits = &q->target->limits;
 	bool flow_off = c->cmd.cattr & NVMF_CATTR_SQ_FLOW_OFF && limits->allow_flow_off;
 	uint32_t in_capsule = q->qid ? limits->in_capsule : NVMF_ADMIN_IN_CAPSULE;
 
@@ -144,6 +163,7 @@ static void admitted(struct worker_message *m)
 	if (!c->status) {
 		q->controller = c->controller;
 		q->qid = le16_get(c->cmd.qid);
+		queue_follow(q);
 	}
 	if (q->connection.has_ended) {
 		queue_check_drained(q);
@@ -190,8 +210,8 @@ void controller_admit(struct worker_message *m)
 	struct queue *q = container_of(m, struct queue, ask);
 	struct connect *c = q->connect;
 
-	c->status = admit(registry_find(&q->target->registry, le16_get(c->data.cntlid),
-					c->owner), q);
+	c->status = admit(registry_find(&q->target->registry, c->data.subnqn,
+					le16_get(c->data.cntlid), c->owner), q);
 	m->run = admitted;
 	worker_post(q->station->worker, m);
 }
@@ -205,10 +225,16 @@ static struct station *home_of(struct queue *q, const struct station *owner)
 	return &t->stations[index % t->station_count];
 }
 
+static struct station *owner_of(const struct queue *q)
+{
+	const struct nvmf_connect_data *data = &q->connect->data;
+
+	return registry_owner(&q->target->registry, data->subnqn, le16_get(data->cntlid));
+}
+
 void connect_ask(struct queue *q)
 {
-	struct station *owner = registry_owner(&q->target->registry,
-					       le16_get(q->connect->data.cntlid));
+	struct station *owner = owner_of(q);
 
 	if (!owner) {
 		q->connect->status = BAD_DATA(q->connect, cntlid, 0);
@@ -223,21 +249,27 @@ void connect_ask(struct queue *q)
 
 static void connect_io(struct queue *q)
 {
-	struct station *owner = registry_owner(&q->target->registry,
-					       le16_get(q->connect->data.cntlid));
+	struct station *owner = owner_of(q);
 	struct station *home = owner ? home_of(q, owner) : q->station;
 
-	if (home == q->station)
+	if (home == q->station) {
 		connect_ask(q);
-	else
-		connection_move(&q->connection, home->worker);
+		return;
+	}
+	list_remove(&q->link);
+	connection_move(&q->connection, home->worker);
 }
 
 /* ---- both ----------------------------------------------------------------------------------- */
 
+/* The model may be another one by now. */
 void connect_retry(struct queue *q)
 {
-	if (le16_get(q->connect->cmd.qid))
+	uint16_t status = check_data(q, q->connect);
+
+	if (status)
+		queue_answer_connect(q, status, q->connect->dw0);
+	else if (le16_get(q->connect->cmd.qid))
 		connect_ask(q);
 	else
 		connect_admin(q);

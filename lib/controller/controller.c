@@ -20,33 +20,50 @@ static void fill_in(struct controller *c, struct queue *admin, const struct conn
 	memcpy(c->hostid, connect->data.hostid, sizeof(c->hostid));
 	c->admin = admin;
 	c->kato = le32_get(connect->cmd.kato);
+	c->subsystem = connect->subsystem;
+	c->view = subsystem_view(c->subsystem, c->hostnqn);
+	c->life = life_get(c->subsystem->life);
+	atomic_fetch_add(&c->life->controllers, 1);
+	c->io_queues = c->subsystem->set.io_queues;
 	list_init(&c->link);
+	list_init(&c->owned);
 	timer_init(&c->drain_deadline, drain_too_slow);
 	timer_init(&c->association, association_unused);
 	timer_init(&c->incomplete, stayed_incomplete);
 	c->end.run = end_admin;
 }
 
+static void free_controller(struct controller *c)
+{
+	list_remove(&c->owned);
+	atomic_fetch_sub(&c->life->controllers, 1);
+	life_put(c->life);
+	free(c->discovery_log);
+	free(c->slots);
+	free(c);
+}
+
 uint16_t controller_create(struct queue *admin, const struct connect *connect)
 {
 	struct target *t = admin->target;
-	const struct subsystem *s = &t->model->subsystem;
+	const struct subsystem *s = connect->subsystem;
 	struct controller *c = calloc(1, sizeof(*c));
 	char from[NET_ADDRESS_TEXT];
 
 	if (c)
-		c->slots = calloc(t->model->limits.io_queues + 1, sizeof(*c->slots));
+		c->slots = calloc(s->set.io_queues + 1, sizeof(*c->slots));
 	if (!c || !c->slots) {
 		free(c);
 		return NVME_CONNECT_BUSY;
 	}
 	fill_in(c, admin, connect);
-	if (registry_add(&t->registry, c, s->cntlid_first, s->cntlid_last)) {
-		free(c->slots);
-		free(c);
+	if (registry_add(&t->registry, c, s->set.cntlid_first, s->set.cntlid_last)) {
+		free_controller(c);
 		return NVME_CONNECT_BUSY;
 	}
 	admin->controller = c;
+	admin->view = c->view;
+	list_append(&c->station->controllers, &c->owned);
 	keep_alive_start(c);
 	keep_association(c);
 	connection_peer_address(&admin->connection, from);
@@ -69,14 +86,12 @@ static void check_gone(struct controller *c)
 	timer_cancel(timers, &c->association);
 	timer_cancel(timers, &c->incomplete);
 	registry_remove(&c->target->registry, c);
-	free(c->discovery_log);
-	free(c->slots);
-	free(c);
+	free_controller(c);
 }
 
 static void end_io_queues(struct controller *c)
 {
-	for (uint32_t i = 1; i <= c->target->model->limits.io_queues; i++) {
+	for (uint32_t i = 1; i <= c->io_queues; i++) {
 		struct queue *q = c->slots[i].queue;
 
 		if (!q || q->was_told_to_end)
@@ -126,7 +141,7 @@ static void keep_association(struct controller *c)
 	struct worker *w = c->station->worker;
 
 	timer_arm(&w->timers, &c->association,
-		  w->now + c->target->model->limits.association_s * NS_PER_S);
+		  w->now + c->target->limits.association_s * NS_PER_S);
 }
 
 static void association_unused(struct timer *t)
@@ -172,7 +187,7 @@ void controller_regained(struct controller *c, uint16_t qid)
 /* A drain takes every queue down, those that were lost among them. */
 static void forget_losses(struct controller *c)
 {
-	for (uint32_t i = 1; c->lost && i <= c->target->model->limits.io_queues; i++)
+	for (uint32_t i = 1; c->lost && i <= c->io_queues; i++)
 		controller_regained(c, (uint16_t)i);
 }
 
@@ -206,7 +221,7 @@ static void shutdown_flushed(struct flush_all *f)
 static void drained(struct controller *c)
 {
 	if (c->drain == DRAIN_SHUTDOWN) {
-		flush_all_start(&c->flush, c->station, shutdown_flushed);
+		flush_all_start(&c->flush, c->station, &c->view, shutdown_flushed);
 		return;
 	}
 	/* A shutdown that was asked for meanwhile comes next. */
@@ -267,7 +282,7 @@ void controller_lost(struct worker_message *m)
 
 uint64_t controller_cap(const struct controller *c)
 {
-	return NVME_CAP_MQES(c->target->model->limits.queue_entries) | NVME_CAP_CQR |
+	return NVME_CAP_MQES(c->target->limits.queue_entries) | NVME_CAP_CQR |
 	       NVME_CAP_TO(CAP_TIMEOUT_S * 2) | NVME_CAP_CSS_NVM;
 }
 

@@ -46,6 +46,7 @@ struct request {
 	};
 	struct queue *queue;
 	const struct namespace *ns;
+	struct ns_lane *lane;		/* of ns, entered; NULL: it has none */
 	uint8_t *buffer;		/* ours; NULL: none */
 	uint32_t buffer_size;
 	bool is_copy;			/* the buffer: worker_take gave it */
@@ -65,6 +66,7 @@ struct connect {
 	struct nvmf_connect_data data;
 	uint64_t started;		/* ns */
 	struct station *owner;		/* that was asked */
+	const struct subsystem *subsystem;	/* good while its worker has its turn */
 	/* The owner's answer. */
 	uint16_t status;
 	uint32_t dw0;
@@ -75,8 +77,10 @@ struct queue {
 	struct connection connection;	/* first */
 	struct target *target;
 	struct station *station;	/* its worker's */
-	const struct port *port;
+	struct list link;		/* station->queues */
+	uint16_t port_id;		/* that it came by */
 	struct controller *controller;	/* NULL until admitted */
+	const struct view *view;	/* what its commands may see */
 	enum queue_state state;
 	uint16_t qid;
 	bool is_discovery;
@@ -107,8 +111,12 @@ struct slot {
 
 struct controller {
 	struct list link;		/* in the registry, under its lock */
+	struct list owned;		/* station->controllers */
 	struct target *target;
 	struct station *station;	/* the owner's */
+	struct subsystem_life *life;	/* counted; final, as the host's names are */
+	const struct subsystem *subsystem;	/* of the snapshot that station goes by */
+	const struct view *view;
 	bool is_discovery;
 	uint16_t cntlid;
 	char hostnqn[NQN_FIELD_SIZE];
@@ -118,6 +126,7 @@ struct controller {
 
 	struct queue *admin;		/* NULL once it is drained */
 	struct slot *slots;		/* [QID] */
+	uint32_t io_queues;		/* the highest QID */
 	uint32_t queue_count;		/* of them in use */
 	uint32_t granted;		/* I/O queues granted; 0: not asked for */
 	bool has_had_queues;		/* since the last reset: `granted` is final */
@@ -136,8 +145,7 @@ struct controller {
 	struct worker_message end;
 	bool is_end_posted;
 
-	uint8_t *discovery_log;		/* the snapshot that is being read */
-	size_t discovery_size;
+	struct discovery_log *discovery_log;	/* the one that is being read */
 };
 
 /* ---- request.c: requests, their buffers and responses ------------------------------ */
@@ -197,6 +205,8 @@ void queue_end(struct queue *, const char *reason);
 /* Answers the Disconnect when the other commands of the queue have ended, or wait
  * for a second for data that the host was asked for and leaves unsent. */
 void queue_disconnect(struct request *);
+/* Goes by the snapshot that its station has now; may end it. */
+void queue_follow(struct queue *);
 /* Something of it was freed: leaves the controller if it was the last. */
 void queue_check_drained(struct queue *);
 
@@ -209,7 +219,7 @@ void connect_retry(struct queue *);
 
 /* ---- controller.c: life ---------------------------------------------------------------- */
 
-/* On the admin queue's worker.  0 or the status. */
+/* On the admin queue's worker, which has the subsystem.  0 or the status. */
 uint16_t controller_create(struct queue *admin, const struct connect *);
 /* The owner's part of an I/O queue's Connect. */
 void controller_admit(struct worker_message *);
@@ -261,7 +271,19 @@ void io_resume(struct request *);
 uint32_t io_hold(struct capsule *, uint32_t offset, uint32_t length, bool wait);
 void io_release(struct capsule *, uint32_t offset, uint32_t length);
 
-/* discovery.c: a fresh snapshot of the log in the controller; false: no memory. */
-bool discovery_snapshot(struct controller *, const struct queue *);
+/* connect.c: the rules that a connection keeps while it lasts.  0, or the status. */
+uint16_t connect_check_host(const struct queue *, const struct subsystem *,
+			    const char *hostnqn);
+
+/* ---- discovery.c -------------------------------------------------------------------- */
+
+struct discovery_log {
+	struct nvmf_discovery_header header;
+	struct nvmf_discovery_entry entries[];
+};
+
+/* What its host is told of this model; its admin queue is there.  NULL: no memory. */
+struct discovery_log *discovery_log_new(const struct controller *, const struct snapshot *);
+size_t discovery_log_size(const struct discovery_log *);
 
 #endif

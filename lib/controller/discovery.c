@@ -29,48 +29,84 @@ static bool address_of(const struct port *p, const struct queue *q,
 	return true;
 }
 
-static bool put_entry(struct nvmf_discovery_entry *e, const struct port *p,
-		      const struct queue *q)
+/* What all entries have in common. */
+static void put_entry(struct nvmf_discovery_entry *e, const struct controller *c, bool is_ipv6,
+		      const char *address, uint16_t service_number)
 {
-	const struct model *m = q->target->model;
-	char address[NET_ADDRESS_TEXT], service[8];
+	char service[8];
 
-	if (!p->serves_io || !address_of(p, q, address))
-		return false;
 	*e = (struct nvmf_discovery_entry){
 		.trtype = NVMF_TRTYPE_TCP,
-		.adrfam = p->is_ipv6 ? NVMF_ADRFAM_IPV6 : NVMF_ADRFAM_IPV4,
-		.subtype = NVMF_SUBTYPE_NVM,
+		.adrfam = is_ipv6 ? NVMF_ADRFAM_IPV6 : NVMF_ADRFAM_IPV4,
 		.treq = NVMF_TREQ_NOT_REQUIRED |
-			(m->limits.allow_flow_off ? NVMF_TREQ_SQ_FLOW_OFF : 0),
-		.portid = le16_of(p->id),
+			(c->target->limits.allow_flow_off ? NVMF_TREQ_SQ_FLOW_OFF : 0),
 		.cntlid = le16_of(NVMF_CNTLID_DYNAMIC),
 		.asqsz = le16_of(ADMIN_ENTRIES_MIN),
 	};
-	snprintf(service, sizeof(service), "%u", p->service);
+	snprintf(service, sizeof(service), "%u", service_number);
 	put_text(e->trsvcid, sizeof(e->trsvcid), service);
 	put_text(e->traddr, sizeof(e->traddr), address);
-	memcpy(e->subnqn, m->subsystem.nqn, sizeof(e->subnqn));
-	return true;
 }
 
-bool discovery_snapshot(struct controller *c, const struct queue *q)
+/* How many subsystems of this port the host may use. */
+static unsigned int put_port(struct nvmf_discovery_entry *e, const struct controller *c,
+			     const struct port *p)
 {
-	const struct model *m = c->target->model;
-	struct nvmf_discovery_header *h;
-	struct nvmf_discovery_entry *entries;
+	char address[NET_ADDRESS_TEXT];
+	unsigned int n = 0;
+
+	if (!p->subsystems.count || !address_of(p, c->admin, address))
+		return 0;
+	for (unsigned int i = 0; i < p->subsystems.count; i++) {
+		const struct subsystem *s = p->subsystems.at[i];
+
+		if (connect_check_host(c->admin, s, c->hostnqn))
+			continue;
+		put_entry(&e[n], c, p->is_ipv6, address, p->service);
+		e[n].subtype = NVMF_SUBTYPE_NVM;
+		e[n].portid = le16_of(p->id);
+		memcpy(e[n].subnqn, s->set.nqn, sizeof(e[n].subnqn));
+		n++;
+	}
+	return n;
+}
+
+static void put_referral(struct nvmf_discovery_entry *e, const struct controller *c,
+			 const struct referral *r)
+{
+	put_entry(e, c, r->is_ipv6, r->address, r->service);
+	e->subtype = NVMF_SUBTYPE_REFERRAL;
+	e->portid = le16_of(r->port_id);
+	memcpy(e->subnqn, r->nqn, sizeof(e->subnqn));
+}
+
+static uint64_t most_entries(const struct snapshot *m)
+{
+	uint64_t n = m->referrals.count;
+
+	for (unsigned int i = 0; i < m->ports.count; i++)
+		n += ((const struct port *)m->ports.at[i])->subsystems.count;
+	return n;
+}
+
+struct discovery_log *discovery_log_new(const struct controller *c, const struct snapshot *m)
+{
+	struct discovery_log *log = calloc(1, sizeof(*log) + most_entries(m) *
+					      sizeof(log->entries[0]));
 	uint64_t n = 0;
 
-	h = calloc(1, sizeof(*h) + m->port_count * sizeof(*entries));
-	if (!h)
-		return false;
-	entries = (struct nvmf_discovery_entry *)(h + 1);
-	for (unsigned int i = 0; i < m->port_count; i++)
-		n += put_entry(&entries[n], m->ports[i], q);
-	h->genctr = le64_of(m->generation);
-	h->numrec = le64_of(n);
-	free(c->discovery_log);
-	c->discovery_log = (uint8_t *)h;
-	c->discovery_size = sizeof(*h) + n * sizeof(*entries);
-	return true;
+	if (!log)
+		return NULL;
+	for (unsigned int i = 0; i < m->ports.count; i++)
+		n += put_port(&log->entries[n], c, m->ports.at[i]);
+	for (unsigned int i = 0; i < m->referrals.count; i++)
+		put_referral(&log->entries[n++], c, m->referrals.at[i]);
+	log->header.genctr = le64_of(m->generation);
+	log->header.numrec = le64_of(n);
+	return log;
+}
+
+size_t discovery_log_size(const struct discovery_log *log)
+{
+	return sizeof(log->header) + le64_get(log->header.numrec) * sizeof(log->entries[0]);
 }

@@ -15,7 +15,7 @@ static void set_queues(struct request *r, uint32_t value)
 {
 	struct controller *c = r->queue->controller;
 	uint32_t submission = value & 0xffff, completion = value >> 16;
-	uint32_t most = c->target->model->limits.io_queues;
+	uint32_t most = c->io_queues;
 
 	if (submission == 0xffff || completion == 0xffff || submission != completion) {
 		request_end(r, NVME_INVALID_FIELD | NVME_DNR);
@@ -31,12 +31,12 @@ static void set_queues(struct request *r, uint32_t value)
 
 static uint32_t get_queues(const struct controller *c)
 {
-	return queues_dw0(c->granted ? c->granted : c->target->model->limits.io_queues);
+	return queues_dw0(c->granted ? c->granted : c->io_queues);
 }
 
 static uint32_t default_queues(const struct controller *c)
 {
-	return queues_dw0(c->target->model->limits.io_queues);
+	return queues_dw0(c->io_queues);
 }
 
 /* ---- Asynchronous Event Configuration ------------------------------------------------------ */
@@ -60,6 +60,11 @@ static uint32_t get_async(const struct controller *c)
 }
 
 /* ---- Volatile Write Cache ---------------------------------------------------------------- */
+
+static bool has_volatile_cache(const struct view *v)
+{
+	return v->has_volatile_cache;
+}
 
 /* It is the page cache's or the disk's, and stays switched on. */
 static uint32_t get_cache(const struct controller *c)
@@ -97,10 +102,10 @@ static const struct feature {
 	void (*set)(struct request *, uint32_t value);	/* NULL: not changeable */
 	uint32_t (*get)(const struct controller *);
 	uint32_t (*get_default)(const struct controller *);
-	bool (*is_offered)(const struct model *);	/* NULL: always */
+	bool (*is_offered)(const struct view *);	/* NULL: always */
 } features[] = {
 	{ NVME_FEAT_VOLATILE_CACHE, false, "Volatile Write Cache", NULL, get_cache, get_cache,
-	  model_has_volatile_cache },
+	  has_volatile_cache },
 	{ NVME_FEAT_QUEUES, false, "Number of Queues", set_queues, get_queues, default_queues,
 	  NULL },
 	{ NVME_FEAT_ASYNC_EVENT, true, "Asynchronous Event Configuration", set_async, get_async,
@@ -113,7 +118,7 @@ static bool is_offered(const struct feature *f, const struct queue *q)
 {
 	if (q->is_discovery && !f->in_discovery)
 		return false;
-	return !f->is_offered || f->is_offered(q->target->model);
+	return !f->is_offered || f->is_offered(q->view);
 }
 
 static const struct feature *find_feature(const struct request *r)

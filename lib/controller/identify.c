@@ -20,13 +20,14 @@ static uint8_t log2_of(uint64_t n)
 /* What an I/O controller and a discovery controller have in common. */
 static void put_common(struct nvme_id_ctrl *id, const struct controller *c)
 {
-	const struct model *m = c->target->model;
-	const struct subsystem *s = &m->subsystem;
+	const struct limits *limits = &c->target->limits;
+	const struct subsystem_settings *s = &c->subsystem->set;
 
 	put_text(id->sn, sizeof(id->sn), s->serial);
 	put_text(id->mn, sizeof(id->mn), s->model);
 	put_text(id->fr, sizeof(id->fr), s->firmware);
-	id->mdts = log2_of(m->limits.mdts / NVME_PAGE_SIZE);
+	memcpy(id->ieee, s->oui, sizeof(id->ieee));
+	id->mdts = log2_of(limits->mdts / NVME_PAGE_SIZE);
 	id->cntlid = le16_of(c->cntlid);
 	id->ver = le32_of(NVME_VERSION_1_4);
 	id->ctratt = le32_of(NVME_CTRATT_HOSTID_128 | NVME_CTRATT_TBKAS);
@@ -35,25 +36,22 @@ static void put_common(struct nvme_id_ctrl *id, const struct controller *c)
 	id->aerl = AER_LIMIT - 1;
 	id->lpa = NVME_LPA_EXTENDED_DATA;
 	id->kas = le16_of(KAS_UNITS);
-	id->maxcmd = le16_of((uint16_t)m->limits.queue_entries);
+	id->maxcmd = le16_of((uint16_t)limits->queue_entries);
 	id->sgls = le32_of(NVME_SGLS_SUPPORTED | NVME_SGLS_OFFSET | NVME_SGLS_TRANSPORT);
-	id->ioccsz = le32_of((uint32_t)(sizeof(struct nvme_sqe) + m->limits.in_capsule) / 16);
+	id->ioccsz = le32_of((uint32_t)(sizeof(struct nvme_sqe) + limits->in_capsule) / 16);
 	id->iorcsz = le32_of(sizeof(struct nvme_cqe) / 16);
 	id->msdbd = 1;
-	memcpy(id->subnqn, c->is_discovery ? NQN_DISCOVERY : s->nqn,
-	       strlen(c->is_discovery ? NQN_DISCOVERY : s->nqn));
+	memcpy(id->subnqn, s->nqn, sizeof(id->subnqn));
 }
 
 static void put_io(struct nvme_id_ctrl *id, const struct controller *c)
 {
-	const struct model *m = c->target->model;
-
 	id->cmic = NVME_CMIC_MULTI_PORT | NVME_CMIC_MULTI_CTRL;
 	id->frmw = 0x03;		/* one slot, and that is read only */
 	id->sqes = 0x66;
 	id->cqes = 0x44;
-	id->nn = le32_of(m->limits.nn);
-	id->vwc = NVME_VWC_FLUSH_ALL | (model_has_volatile_cache(m) ? NVME_VWC_PRESENT : 0);
+	id->nn = le32_of(c->subsystem->set.nn);
+	id->vwc = NVME_VWC_FLUSH_ALL | (c->view->has_volatile_cache ? NVME_VWC_PRESENT : 0);
 	id->ofcs = le16_of(NVME_OFCS_DISCONNECT);
 }
 
@@ -79,33 +77,33 @@ static void put_namespace(struct nvme_id_ns *id, const struct namespace *ns)
 	id->nsattr = ns->is_read_only ? NVME_NSATTR_WRITE_PROTECTED : 0;
 	id->lbaf[0].lbads = ns->lba_shift;
 	id->nvmcap = le128_of((unsigned __int128)ns->blocks << ns->lba_shift);
-	memcpy(id->nguid, ns->nguid, sizeof(id->nguid));
-	memcpy(id->eui64, ns->eui64, sizeof(id->eui64));
+	memcpy(id->nguid, ns->id.nguid, sizeof(id->nguid));
+	memcpy(id->eui64, ns->id.eui64, sizeof(id->eui64));
 }
 
 /* An NSID that could be and is not gives zeros. */
 static void identify_namespace(struct request *r)
 {
-	const struct model *m = r->queue->target->model;
+	const struct controller *c = r->queue->controller;
 	uint32_t nsid = le32_get(r->capsule.sqe.nsid);
+	const struct namespace *ns = view_namespace(c->view, nsid);
 	struct nvme_id_ns *id;
 
-	if (!nsid || nsid > m->limits.nn) {
+	if (!nsid || nsid > c->subsystem->set.nn) {
 		request_end(r, NVME_INVALID_NAMESPACE | NVME_DNR);
 		return;
 	}
 	id = (void *)request_reply(r, sizeof(*id));
 	if (!id)
 		return;
-	if (m->subsystem.namespaces[nsid])
-		put_namespace(id, m->subsystem.namespaces[nsid]);
+	if (ns)
+		put_namespace(id, ns);
 	request_end(r, NVME_SUCCESS);
 }
 
 static void identify_active_list(struct request *r)
 {
-	const struct model *m = r->queue->target->model;
-	const struct subsystem *s = &m->subsystem;
+	const struct view *v = r->queue->controller->view;
 	uint32_t after = le32_get(r->capsule.sqe.nsid), n = 0;
 	le32 *list;
 
@@ -116,10 +114,17 @@ static void identify_active_list(struct request *r)
 	list = (void *)request_reply(r, NVME_IDENTIFY_SIZE);
 	if (!list)
 		return;
-	for (uint32_t i = model_place_after(m, after);
-	     i < s->namespace_count && n < NVME_IDENTIFY_SIZE / sizeof(*list); i++)
-		list[n++] = le32_of(s->in_order[i]->nsid);
+	for (uint32_t i = view_after(v, after);
+	     i < v->count && n < NVME_IDENTIFY_SIZE / sizeof(*list); i++)
+		list[n++] = le32_of(v->in_order[i]->nsid);
 	request_end(r, NVME_SUCCESS);
+}
+
+static bool is_zero(const uint8_t *bytes, size_t length)
+{
+	while (length && !bytes[length - 1])
+		length--;
+	return !length;
 }
 
 static uint8_t *put_descriptor(uint8_t *at, enum nvme_nid_type type, const uint8_t *value,
@@ -127,6 +132,8 @@ static uint8_t *put_descriptor(uint8_t *at, enum nvme_nid_type type, const uint8
 {
 	struct nvme_nid *d = (struct nvme_nid *)at;
 
+	if (is_zero(value, length))
+		return at;	/* it has none of this kind */
 	d->type = (uint8_t)type;
 	d->length = length;
 	memcpy(d->value, value, length);
@@ -135,8 +142,8 @@ static uint8_t *put_descriptor(uint8_t *at, enum nvme_nid_type type, const uint8
 
 static void identify_descriptors(struct request *r)
 {
-	const struct namespace *ns = model_namespace(r->queue->target->model,
-						     le32_get(r->capsule.sqe.nsid));
+	const struct namespace *ns = view_namespace(r->queue->controller->view,
+						    le32_get(r->capsule.sqe.nsid));
 	uint8_t *at;
 
 	if (!ns) {
@@ -146,9 +153,9 @@ static void identify_descriptors(struct request *r)
 	at = request_reply(r, NVME_IDENTIFY_SIZE);
 	if (!at)
 		return;
-	at = put_descriptor(at, NVME_NID_EUI64, ns->eui64, sizeof(ns->eui64));
-	at = put_descriptor(at, NVME_NID_NGUID, ns->nguid, sizeof(ns->nguid));
-	put_descriptor(at, NVME_NID_UUID, ns->uuid, sizeof(ns->uuid));
+	at = put_descriptor(at, NVME_NID_EUI64, ns->id.eui64, sizeof(ns->id.eui64));
+	at = put_descriptor(at, NVME_NID_NGUID, ns->id.nguid, sizeof(ns->id.nguid));
+	put_descriptor(at, NVME_NID_UUID, ns->id.uuid, sizeof(ns->id.uuid));
 	request_end(r, NVME_SUCCESS);
 }
 

@@ -10,9 +10,17 @@
 #include "ns/extent.h"
 #include "ns/status.h"
 
-static const struct namespace *namespace_of(const struct request *r)
+/* Until the request is freed the record stays. */
+static const struct namespace *namespace_of(struct request *r)
 {
-	return model_namespace(r->queue->target->model, le32_get(r->capsule.sqe.nsid));
+	const struct queue *q = r->queue;
+	struct namespace *ns = view_namespace(q->view, le32_get(r->capsule.sqe.nsid));
+
+	if (!ns)
+		return NULL;
+	r->lane = &ns->lanes[q->station->worker->index];
+	lane_enter(r->lane);
+	return ns;
 }
 
 static bool is_fua(const struct request *r)
@@ -24,15 +32,15 @@ static bool is_fua(const struct request *r)
 
 static void count(const struct request *r)
 {
-	struct health *h = r->queue->station->health;
+	struct ns_lane *l = r->lane;
 	uint64_t sectors = r->op.length / 512;
 
 	if (r->op.opcode == BACKEND_READ) {
-		health_add(&h->reads, 1);
-		health_add(&h->sectors_read, sectors);
+		lane_add(&l->reads, 1);
+		lane_add(&l->sectors_read, sectors);
 	} else if (r->op.opcode == BACKEND_WRITE) {
-		health_add(&h->writes, 1);
-		health_add(&h->sectors_written, sectors);
+		lane_add(&l->writes, 1);
+		lane_add(&l->sectors_written, sectors);
 	}
 }
 
@@ -113,7 +121,7 @@ static bool start(struct request *r, enum backend_opcode opcode)
 
 	r->ns = namespace_of(r);
 	status = r->ns ? extent_of(r->ns, &r->capsule.sqe,
-				   r->queue->target->model->limits.mdts, &e) :
+				   r->queue->target->limits.mdts, &e) :
 			 NVME_INVALID_NAMESPACE | NVME_DNR;
 	if (!status)
 		status = opcode == BACKEND_READ ? request_check_to_host(r, e.length) :
@@ -252,7 +260,7 @@ static void io_flush(struct request *r)
 {
 	r->op.opcode = BACKEND_FLUSH;
 	if (le32_get(r->capsule.sqe.nsid) == NVME_NSID_ALL) {
-		flush_all_start(&r->flush, r->queue->station, all_flushed);
+		flush_all_start(&r->flush, r->queue->station, &r->queue->view, all_flushed);
 		return;
 	}
 	r->ns = namespace_of(r);

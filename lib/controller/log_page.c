@@ -2,6 +2,7 @@
 /* Get Log Page (Base Specification 2.0, section 5.16). */
 #include "controller/controller.h"
 
+#include <stdlib.h>
 #include <time.h>
 
 /* A part of a log: `length` bytes of it from `offset`, what lies beyond is 0. */
@@ -47,8 +48,8 @@ static uint64_t hours_since(uint64_t started)
 
 static void put_health(struct request *r, const struct part *p)
 {
-	const struct subsystem *s = &r->queue->target->model->subsystem;
-	struct health_total t = model_health(s);
+	struct subsystem_life *life = r->queue->controller->life;
+	struct health_total t = life_health(life);
 	struct nvme_log_health log = {
 		.available_spare = 100,		/* percent: nothing wears out */
 		.data_units_read = data_units(t.sectors_read),
@@ -56,7 +57,7 @@ static void put_health(struct request *r, const struct part *p)
 		.host_reads = le128_of(t.reads),
 		.host_writes = le128_of(t.writes),
 		.power_cycles = le128_of(1),
-		.power_on_hours = le128_of(hours_since(s->started)),
+		.power_on_hours = le128_of(hours_since(life->started)),
 	};
 
 	put_part(p, &log, sizeof(log));
@@ -64,7 +65,7 @@ static void put_health(struct request *r, const struct part *p)
 
 static void put_firmware(struct request *r, const struct part *p)
 {
-	const struct subsystem *s = &r->queue->target->model->subsystem;
+	const struct subsystem_settings *s = &r->queue->controller->subsystem->set;
 	struct nvme_log_firmware log = { .afi = 1 };
 	size_t length = strlen(s->firmware);
 
@@ -78,14 +79,14 @@ static void put_discovery(struct request *r, const struct part *p)
 {
 	const struct controller *c = r->queue->controller;
 
-	put_part(p, c->discovery_log, c->discovery_size);
+	put_part(p, c->discovery_log, discovery_log_size(c->discovery_log));
 }
 
 /* ---- the table ------------------------------------------------------------------------- */
 
 static size_t discovery_size(const struct request *r)
 {
-	return r->queue->controller->discovery_size;
+	return discovery_log_size(r->queue->controller->discovery_log);
 }
 
 static size_t error_size(const struct request *r)
@@ -146,9 +147,16 @@ static uint64_t offset_of(const struct nvme_sqe *sqe)
 static bool prepare_discovery(struct request *r, uint64_t offset)
 {
 	struct controller *c = r->queue->controller;
+	struct discovery_log *log;
 
-	return !r->queue->is_discovery || (offset && c->discovery_log) ||
-	       discovery_snapshot(c, r->queue);
+	if (!c->is_discovery || (offset && c->discovery_log))
+		return true;
+	log = discovery_log_new(c, c->station->model);
+	if (!log)
+		return false;
+	free(c->discovery_log);
+	c->discovery_log = log;
+	return true;
 }
 
 static uint16_t check(struct request *r, const struct log_page *page)
@@ -159,7 +167,7 @@ static uint16_t check(struct request *r, const struct log_page *page)
 
 	if (!page)
 		return NVME_INVALID_LOG_PAGE | NVME_DNR;
-	if (offset & 3 || length_of(sqe) > r->queue->target->model->limits.mdts)
+	if (offset & 3 || length_of(sqe) > r->queue->target->limits.mdts)
 		return NVME_INVALID_FIELD | NVME_DNR;
 	/* Health is kept for the whole subsystem only (LPA bit 0). */
 	if (page->lid == NVME_LOG_HEALTH && nsid && nsid != NVME_NSID_ALL)

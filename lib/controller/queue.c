@@ -281,6 +281,7 @@ static void free_queue(struct connection *conn)
 {
 	struct queue *q = container_of(conn, struct queue, connection);
 
+	list_remove(&q->link);
 	list_remove(&q->waiter.link);
 	tcp_free(&conn->qpair.tcp);
 	free(q->connect);
@@ -294,8 +295,11 @@ static void moved(struct connection *conn)
 	struct queue *q = container_of(conn, struct queue, connection);
 
 	q->station = conn->worker->attached;
+	list_append(&q->station->queues, &q->link);
 	if (q->station->is_ending)	/* it was on its way when the others ended */
 		queue_end(q, "the target ends");
+	else if (!snapshot_port(q->station->model, q->port_id))
+		queue_end(q, "its port was closed");
 	else
 		connect_ask(q);
 }
@@ -308,11 +312,11 @@ static const struct connection_ops connection_ops = {
 
 /* ---- the beginning --------------------------------------------------------------------------- */
 
-void target_accept(struct station *s, int fd, const struct port *port)
+void target_accept(struct station *s, int fd, uint16_t port_id)
 {
 	struct queue *q;
 
-	if (s->is_ending) {
+	if (s->is_ending || !snapshot_port(s->model, port_id)) {
 		close(fd);
 		return;
 	}
@@ -325,7 +329,9 @@ void target_accept(struct station *s, int fd, const struct port *port)
 	memset(q, 0, sizeof(*q));
 	q->target = s->target;
 	q->station = s;
-	q->port = port;
+	q->port_id = port_id;
+	q->view = subsystem_gone.common;
+	list_append(&s->queues, &q->link);
 	q->connection.qpair.queue.sink = &sink_ops;
 	list_init(&q->parked);
 	list_init(&q->waiter.link);
@@ -333,7 +339,7 @@ void target_accept(struct station *s, int fd, const struct port *port)
 	q->end.run = queue_told_to_end;
 	atomic_fetch_add(&s->target->queues, 1);
 	connection_start(&q->connection, s->worker, fd, &s->target->tcp,
-			 &connection_ops, s->target->model->limits.handshake_s);
+			 &connection_ops, s->target->limits.handshake_s);
 }
 
 void target_end_all(struct station *s)

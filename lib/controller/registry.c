@@ -7,8 +7,6 @@ void registry_open(struct registry *r)
 {
 	pthread_mutex_init(&r->lock, NULL);
 	list_init(&r->controllers);
-	memset(r->in_use, 0, sizeof(r->in_use));
-	r->next = 0;
 }
 
 void registry_close(struct registry *r)
@@ -16,39 +14,40 @@ void registry_close(struct registry *r)
 	pthread_mutex_destroy(&r->lock);
 }
 
-/* The lock is held. */
-static struct controller *find(struct registry *r, uint16_t cntlid)
+/* The lock is held.  A subsystem that was removed may have a successor of the same
+ * name: whoever is ending is found by nobody. */
+static struct controller *find(struct registry *r, const char *subnqn, uint16_t cntlid)
 {
 	list_for_each(l, &r->controllers) {
 		struct controller *c = list_entry(l, struct controller, link);
 
-		if (c->cntlid == cntlid)
+		if (c->cntlid == cntlid && !c->is_ending && !strcmp(c->life->nqn, subnqn))
 			return c;
 	}
 	return NULL;
 }
 
-static bool is_in_use(const struct registry *r, uint16_t cntlid)
+static bool is_in_use(const struct subsystem_life *s, uint16_t cntlid)
 {
-	return r->in_use[cntlid / 8] >> cntlid % 8 & 1;
+	return s->cntlids[cntlid / 8] >> cntlid % 8 & 1;
 }
 
-static void set_in_use(struct registry *r, uint16_t cntlid, bool is)
+static void set_in_use(struct subsystem_life *s, uint16_t cntlid, bool is)
 {
-	uint8_t bit = (uint8_t)(1u << cntlid % 8), *byte = &r->in_use[cntlid / 8];
+	uint8_t bit = (uint8_t)(1u << cntlid % 8), *byte = &s->cntlids[cntlid / 8];
 
 	*byte = (uint8_t)(is ? *byte | bit : *byte & ~bit);
 }
 
 /* Goes round the range, so that a recent number is not handed out again. */
-static int number(struct registry *r, uint16_t first, uint16_t last)
+static int number(struct subsystem_life *s, uint16_t first, uint16_t last)
 {
 	for (uint32_t tries = 0; tries <= (uint32_t)last - first; tries++) {
-		if (r->next < first || r->next > last)
-			r->next = first;
-		if (!is_in_use(r, r->next))
-			return r->next++;
-		r->next++;
+		if (s->next_cntlid < first || s->next_cntlid > last)
+			s->next_cntlid = first;
+		if (!is_in_use(s, s->next_cntlid))
+			return s->next_cntlid++;
+		s->next_cntlid++;
 	}
 	return -EBUSY;
 }
@@ -58,10 +57,10 @@ int registry_add(struct registry *r, struct controller *c, uint16_t first, uint1
 	int cntlid;
 
 	pthread_mutex_lock(&r->lock);
-	cntlid = number(r, first, last);
+	cntlid = number(c->life, first, last);
 	if (cntlid >= 0) {
 		c->cntlid = (uint16_t)cntlid;
-		set_in_use(r, c->cntlid, true);
+		set_in_use(c->life, c->cntlid, true);
 		list_append(&r->controllers, &c->link);
 	}
 	pthread_mutex_unlock(&r->lock);
@@ -71,7 +70,7 @@ int registry_add(struct registry *r, struct controller *c, uint16_t first, uint1
 void registry_remove(struct registry *r, struct controller *c)
 {
 	pthread_mutex_lock(&r->lock);
-	set_in_use(r, c->cntlid, false);
+	set_in_use(c->life, c->cntlid, false);
 	list_remove(&c->link);
 	pthread_mutex_unlock(&r->lock);
 }
@@ -83,25 +82,25 @@ void registry_retire(struct registry *r, struct controller *c)
 	pthread_mutex_unlock(&r->lock);
 }
 
-struct station *registry_owner(struct registry *r, uint16_t cntlid)
+struct station *registry_owner(struct registry *r, const char *subnqn, uint16_t cntlid)
 {
 	struct controller *c;
 	struct station *s;
 
 	pthread_mutex_lock(&r->lock);
-	c = find(r, cntlid);
-	s = c && !c->is_ending && !c->is_discovery ? c->station : NULL;
+	c = find(r, subnqn, cntlid);
+	s = c && !c->is_discovery ? c->station : NULL;
 	pthread_mutex_unlock(&r->lock);
 	return s;
 }
 
-struct controller *registry_find(struct registry *r, uint16_t cntlid,
+struct controller *registry_find(struct registry *r, const char *subnqn, uint16_t cntlid,
 				 const struct station *owner)
 {
 	struct controller *c;
 
 	pthread_mutex_lock(&r->lock);
-	c = find(r, cntlid);
+	c = find(r, subnqn, cntlid);
 	if (c && c->station != owner)
 		c = NULL;
 	pthread_mutex_unlock(&r->lock);

@@ -93,6 +93,8 @@ void request_free(struct request *r)
 
 	list_remove(&r->capsule.link);
 	give_buffer(r);
+	if (r->lane)
+		lane_leave(r->lane);
 	put_into_stock(q->station, r);
 	q->executing--;
 }

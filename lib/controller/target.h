@@ -17,26 +17,26 @@
 struct station {
 	struct worker *worker;
 	struct backend_lane lane;
-	struct health *health;		/* this worker's line */
 	struct list spare;		/* requests not in use */
 	uint32_t spare_count;
 	uint32_t spare_least;		/* so many were not needed of late */
 	struct timer trim;		/* armed while there are too many */
 	struct target *target;
+	const struct snapshot *model;	/* that this worker goes by */
+	struct list queues;		/* that are on it, until they are freed */
+	struct list controllers;	/* that it owns */
 	bool is_ending;			/* target_end_all was called */
 	struct worker_message end;	/* whoever put the target together */
 };
 
-/* Every controller, by CNTLID.  Only Connects and ends come here. */
+/* Every controller.  Only Connects and ends come here. */
 struct registry {
 	pthread_mutex_t lock;
 	struct list controllers;
-	uint8_t in_use[(UINT16_MAX + 1) / 8];	/* a bit for each CNTLID */
-	uint16_t next;			/* CNTLID to try first */
 };
 
 struct target {
-	const struct model *model;
+	struct limits limits;
 	struct tcp_config tcp;		/* the same for all connections */
 	struct station *stations;
 	unsigned int station_count;
@@ -48,17 +48,20 @@ struct target {
 
 /* ---- flush.c: thread: the station's worker ------------------------------------------------ */
 
-/* Makes every namespace durable, one after the other. */
+/* Makes every namespace of a view durable, or every device, one after the other. */
 struct flush_all {
 	struct backend_op op;
 	struct station *station;
-	uint32_t next;			/* in the order of the namespaces */
+	const struct view *const *view;	/* may change on the way; NULL: all devices */
+	uint32_t last;			/* NSID that came last, or device that is next */
+	struct ns_lane *lane;		/* of the namespace that is being flushed */
 	int result;			/* of the first that failed */
 	void (*done)(struct flush_all *);
 };
 
 /* Calls done, perhaps from within. */
-void flush_all_start(struct flush_all *, struct station *, void (*done)(struct flush_all *));
+void flush_all_start(struct flush_all *, struct station *, const struct view *const *,
+		     void (*done)(struct flush_all *));
 
 /* ---- registry.c: thread: any -------------------------------------------------------------- */
 
@@ -66,27 +69,35 @@ struct controller;
 
 void registry_open(struct registry *);
 void registry_close(struct registry *);
-/* Gives it a CNTLID that was not used lately; -EBUSY: all are in use. */
+/* Gives it a CNTLID of its subsystem that was not used lately; -EBUSY: all are in use. */
 int registry_add(struct registry *, struct controller *, uint16_t first, uint16_t last);
 void registry_remove(struct registry *, struct controller *);
 /* From now on registry_owner does not find it. */
 void registry_retire(struct registry *, struct controller *);
 /* The worker that owns it; NULL: there is none. */
-struct station *registry_owner(struct registry *, uint16_t cntlid);
+struct station *registry_owner(struct registry *, const char *subnqn, uint16_t cntlid);
 /* On the owner's thread: itself; NULL: there is none, or it is another's by now. */
-struct controller *registry_find(struct registry *, uint16_t cntlid,
+struct controller *registry_find(struct registry *, const char *subnqn, uint16_t cntlid,
 				 const struct station *owner);
 /* Is one of this host's still draining writes? */
 bool registry_is_draining(struct registry *, const char *hostnqn, const uint8_t *hostid);
 unsigned int registry_count(struct registry *);
 
+/* ---- follow.c: thread: the station's worker ------------------------------------------------ */
+
+/* Empty lists; `first` is what it goes by. */
+void station_open(struct station *, struct target *, const struct snapshot *first);
+/* Goes by this one from now on; connections that it does not allow any more end. */
+void station_follow(struct station *, const struct snapshot *);
+
 /* ---- queue.c ------------------------------------------------------------------------------ */
 
 /*
  * Thread: the station's worker.  Takes over an accepted socket.  When it
- * can't, the socket is closed and the log says why; at the end it is just closed.
+ * can't, the socket is closed and the log says why; at the end, and where the port
+ * is gone, it is just closed.
  */
-void target_accept(struct station *, int fd, const struct port *);
+void target_accept(struct station *, int fd, uint16_t port_id);
 /* Thread: the station's worker.  Ends every connection on it, and those that are
  * on their way to it when they arrive. */
 void target_end_all(struct station *);

@@ -1,118 +1,228 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "model/model.h"
-#include "storage/backend.h"
+/* One change after the other: the draft, its commit, and what it leaves behind. */
+#include "model/internal.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <string.h>
+
+/* ---- sentences --------------------------------------------------------------------------- */
+
+int model_fail(struct model *m, int error, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(m->error, sizeof(m->error), format, arguments);
+	va_end(arguments);
+	return error;
+}
+
+int model_no_memory(struct model *m)
+{
+	return model_fail(m, -ENOMEM, "out of memory");
+}
+
+const char *model_error(const struct model *m)
+{
+	return m->error;
+}
+
+/* ---- what was removed ----------------------------------------------------------------------- */
+
+static void free_idle(struct model *m)
+{
+	list_for_each_safe(l, &m->retired) {
+		struct namespace *ns = list_entry(l, struct namespace, retired);
+
+		if (record_is_idle(ns))
+			record_free(ns);
+	}
+}
+
+void model_tend(struct model *m)
+{
+	free_idle(m);
+}
+
+static bool is_drained(struct model *m, const struct array *lives)
+{
+	free_idle(m);
+	for (unsigned int i = 0; i < lives->count; i++) {
+		struct subsystem_life *life = lives->at[i];
+
+		if (atomic_load(&life->controllers))
+			return false;
+	}
+	return list_is_empty(&m->retired);
+}
+
+static void drain(struct model *m, const struct array *lives)
+{
+	for (int ms = 0; !is_drained(m, lives) && m->runtime && ms < MODEL_DRAIN_MS; ms++)
+		m->runtime->pass_time(m->runtime);
+}
+
+/* The lives of subsystems that are in `last` and not in `next`, each counted. */
+static int find_ended(struct array *lives, const struct snapshot *last,
+		      const struct snapshot *next)
+{
+	for (unsigned int i = 0; i < last->subsystems.count; i++) {
+		const struct subsystem *s = last->subsystems.at[i];
+
+		if (snapshot_subsystem_of(next, s->life))
+			continue;
+		if (array_add(lives, s->life))
+			return -ENOMEM;
+		life_get(s->life);
+	}
+	return 0;
+}
+
+static void put_lives(struct array *lives)
+{
+	for (unsigned int i = 0; i < lives->count; i++)
+		life_put(lives->at[i]);
+	array_free(lives);
+}
+
+/* ---- drafts ------------------------------------------------------------------------------------ */
+
+/* Ports that the draft alone has. */
+static void close_new_ports(struct model *m)
+{
+	for (unsigned int i = 0; m->runtime && i < m->draft->ports.count; i++) {
+		const struct port *p = m->draft->ports.at[i];
+
+		if (!snapshot_port(m->current, p->id))
+			m->runtime->close_port(m->runtime, p->id);
+	}
+}
+
+static void drop_draft(struct model *m)
+{
+	close_new_ports(m);
+	snapshot_free(m->draft, &m->retired);
+	m->draft = NULL;
+	m->has_begun = false;
+	free_idle(m);
+}
+
+static int publish(struct model *m, const struct snapshot *last)
+{
+	return m->runtime ? m->runtime->publish(m->runtime, last, m->current, m->error,
+						sizeof(m->error)) : 0;
+}
+
+static int commit(struct model *m)
+{
+	struct snapshot *last = m->current;
+	struct array ended = { 0 };
+	int r = snapshot_seal(m->draft);
+
+	if (!r)
+		r = find_ended(&ended, last, m->draft);
+	if (r) {
+		put_lives(&ended);
+		drop_draft(m);
+		return model_no_memory(m);
+	}
+	m->draft->generation += m->changes_discovery;
+	m->current = m->draft;
+	m->draft = NULL;
+	m->has_begun = false;
+	r = publish(m, last);
+	if (!r) {	/* else somebody may use it still, for ever */
+		snapshot_free(last, &m->retired);
+		drain(m, &ended);
+	}
+	put_lives(&ended);
+	return r;
+}
+
+int change_begin(struct model *m)
+{
+	if (m->draft)
+		return 0;
+	m->changes_discovery = false;
+	m->draft = snapshot_copy(m->current);
+	return m->draft ? 0 : model_no_memory(m);
+}
+
+int change_end(struct model *m, int r)
+{
+	if (m->has_begun || !m->draft)
+		return r;
+	if (!r)
+		return commit(m);
+	drop_draft(m);
+	return r;
+}
+
+int model_begin(struct model *m)
+{
+	int r;
+
+	if (m->has_begun)
+		return model_fail(m, -EBUSY, "another change has begun");
+	r = change_begin(m);
+	m->has_begun = !r;
+	return r;
+}
+
+int model_commit(struct model *m)
+{
+	return m->has_begun ? commit(m) : model_fail(m, -EINVAL, "no change has begun");
+}
+
+void model_abort(struct model *m)
+{
+	if (m->has_begun)
+		drop_draft(m);
+}
+
+const struct snapshot *model_snapshot(const struct model *m)
+{
+	return m->draft ? m->draft : m->current;
+}
+
+/* ---- opening and closing ----------------------------------------------------------------------- */
+
+static struct snapshot *empty_snapshot(void)
+{
+	const struct subsystem_settings discovery = {
+		.nqn = NQN_DISCOVERY, .model = "nvmfd", .cntlid_first = 1,
+		.cntlid_last = NVMF_CNTLID_MAX, .allows_any_host = true };
+	struct snapshot *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->generation = 1;
+	s->discovery = subsystem_new(&discovery);
+	if (s->discovery && !snapshot_seal(s))
+		return s;
+	snapshot_free(s, NULL);
+	return NULL;
+}
 
 int model_open(struct model *m, const struct limits *limits, unsigned int workers)
 {
-	struct subsystem *s = &m->subsystem;
-	struct timespec now;
-
-	*m = (struct model){ .limits = *limits, .generation = 1 };
-	clock_gettime(CLOCK_BOOTTIME, &now);
-	s->started = (uint64_t)now.tv_sec;
-	s->workers = workers;
-	s->cntlid_first = 1;
-	s->cntlid_last = NVMF_CNTLID_MAX;
-	s->namespaces = calloc(limits->nn + 1, sizeof(*s->namespaces));
-	s->in_order = calloc(limits->nn + 1, sizeof(*s->in_order));
-	s->health = aligned_alloc(_Alignof(struct health), workers * sizeof(*s->health));
-	if (!s->namespaces || !s->in_order || !s->health) {
-		model_close(m);
-		return -ENOMEM;
-	}
-	memset(s->health, 0, workers * sizeof(*s->health));
-	return 0;
+	*m = (struct model){ .limits = *limits, .workers = workers };
+	list_init(&m->retired);
+	m->current = empty_snapshot();
+	return m->current ? 0 : -ENOMEM;
 }
 
 void model_close(struct model *m)
 {
-	struct subsystem *s = &m->subsystem;
-
-	for (uint32_t i = 0; i < s->namespace_count; i++) {
-		backend_close(s->in_order[i]->backend);
-		free(s->in_order[i]);
-	}
-	free(s->in_order);
-	free(s->namespaces);
-	free(s->health);
-	while (m->port_count)
-		model_drop_last_port(m);
-	free(m->ports);
-	*m = (struct model){ 0 };
-}
-
-uint32_t model_place_after(const struct model *m, uint32_t nsid)
-{
-	const struct subsystem *s = &m->subsystem;
-	uint32_t first = 0, end = s->namespace_count;
-
-	while (first < end) {
-		uint32_t middle = first + (end - first) / 2;
-
-		if (s->in_order[middle]->nsid > nsid)
-			end = middle;
-		else
-			first = middle + 1;
-	}
-	return first;
-}
-
-int model_add_namespace(struct model *m, const struct namespace *ns)
-{
-	struct subsystem *s = &m->subsystem;
-	uint32_t place = model_place_after(m, ns->nsid);
-	struct namespace *copy = malloc(sizeof(*copy));
-
-	if (!copy)
-		return -ENOMEM;
-	*copy = *ns;
-	s->namespaces[ns->nsid] = copy;
-	memmove(&s->in_order[place + 1], &s->in_order[place],
-		(s->namespace_count - place) * sizeof(*s->in_order));
-	s->in_order[place] = copy;
-	s->namespace_count++;
-	s->has_volatile_cache |= ns->has_volatile_cache;
-	return 0;
-}
-
-const struct port *model_add_port(struct model *m, const struct port *port)
-{
-	struct port **more = realloc(m->ports, (m->port_count + 1) * sizeof(*more));
-	struct port *copy = malloc(sizeof(*copy));
-
-	if (more)
-		m->ports = more;
-	if (!more || !copy) {
-		free(copy);
-		return NULL;
-	}
-	*copy = *port;
-	m->ports[m->port_count++] = copy;
-	copy->id = (uint16_t)m->port_count;
-	return copy;
-}
-
-void model_drop_last_port(struct model *m)
-{
-	free(m->ports[--m->port_count]);
-}
-
-struct health_total model_health(const struct subsystem *s)
-{
-	struct health_total t = { 0 };
-
-	for (unsigned int i = 0; i < s->workers; i++) {
-		const struct health *h = &s->health[i];
-
-		t.reads += atomic_load_explicit(&h->reads, memory_order_relaxed);
-		t.writes += atomic_load_explicit(&h->writes, memory_order_relaxed);
-		t.sectors_read += atomic_load_explicit(&h->sectors_read, memory_order_relaxed);
-		t.sectors_written += atomic_load_explicit(&h->sectors_written,
-							  memory_order_relaxed);
-	}
-	return t;
+	if (!m->current)
+		return;
+	if (m->draft)
+		drop_draft(m);
+	snapshot_free(m->current, &m->retired);
+	list_for_each_safe(l, &m->retired)
+		record_free(list_entry(l, struct namespace, retired));
+	m->current = NULL;
 }

@@ -1,120 +1,193 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What is served, as plain data: subsystem, namespaces, ports.
+ * The model: what is served, and every way to change it.  Command line, file and
+ * remote control are front ends to these calls and can do nothing else.
  *
- * Threads: built by the main thread and unchanged from then on, but for the
- * health counters, each of which one worker writes and everybody may read.
+ *	model_begin(m);
+ *	model_add_device(m, "disk", "ramdisk:1G", backend);
+ *	model_add_subsystem(m, &subsystem);
+ *	model_add_namespace(m, subsystem.nqn, &namespace);
+ *	model_add_port(m, &port);
+ *	model_link(m, port.id, subsystem.nqn);
+ *	if (model_commit(m))
+ *		puts(model_error(m));
+ *
+ * Changes.  Each call is a change of its own, unless it comes between model_begin and
+ * model_commit: then nobody sees any of them before the commit, which shows them all
+ * at once.  A call that fails changes nothing, but leaves what was begun open: then
+ * commit without it, or model_abort, which takes back everything since model_begin.
+ * When a change (or commit) returns 0, every worker goes by it, events have gone to the
+ * hosts that asked for them, and what was removed is no longer in use; or a deadline
+ * (MODEL_DRAIN_MS) has passed, and what a hung device still has is let go of later,
+ * by another change or by model_tend.
+ *
+ * Reading.  model_snapshot has everything, settings as they were given; within a
+ * transaction that is what has been changed so far.  It and all in it are valid until
+ * the next call that changes something, begins, commits or aborts.
+ *
+ * Results.  0 or -errno: -EINVAL what is asked for makes no sense, -EEXIST it is there
+ * already, -ENOENT it is not, -EBUSY it is in use, -ENOSPC no number is left, -ENOMEM, or
+ * what the system says of a device or address.  model_error has a sentence for people
+ * that names the thing.
+ *
+ * Ownership.  Texts and settings are copied.  A backend is the model's once
+ * model_add_device has returned 0, and is closed by it when nothing uses it.
+ *
+ * Threads.  One thread, the control thread, makes all calls; it is none of the workers',
+ * and changes wait for those (microseconds, unless something is removed).  Never from
+ * within a callback of a worker or a backend.
  */
 #ifndef NVMF_MODEL_MODEL_H
 #define NVMF_MODEL_MODEL_H
 
-#include "wire/fabrics.h"
+#include "model/snapshot.h"
 
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include <stddef.h>
 
-struct backend;
+/* How long a change waits for commands that use what was removed. */
+#define MODEL_DRAIN_MS 3000
 
-struct namespace {
-	uint32_t nsid;
-	struct backend *backend;	/* owned */
-	uint64_t blocks;
-	uint8_t lba_shift;		/* block size = 1 << lba_shift bytes */
-	bool is_read_only;
-	bool is_immediate;		/* see backend.h */
-	bool has_volatile_cache;
-	uint8_t nguid[16], eui64[8], uuid[16];
-};
+#define MODEL_ERROR_SIZE 1024
 
-/* What one worker has completed; a line of its own. */
-struct health {
-	_Alignas(64) _Atomic uint64_t reads, writes;
-	_Atomic uint64_t sectors_read, sectors_written;	/* of 512 bytes */
-};
-
-struct limits {
-	uint32_t mdts;			/* bytes, a power of two */
-	uint32_t in_capsule;		/* bytes, of an I/O queue */
-	uint32_t io_queues;		/* most per controller */
-	uint32_t queue_entries;		/* most per queue */
-	uint32_t nn;			/* highest NSID */
-	unsigned int handshake_s, association_s;
-	bool allow_flow_off;
-};
-
-struct subsystem {
-	char nqn[NQN_FIELD_SIZE];
-	char serial[21], model[41], firmware[9];	/* with a NUL */
-	uint16_t cntlid_first, cntlid_last;
-	struct namespace **namespaces;	/* [NSID]; NULL where there is none */
-	/* The same without gaps, in the order of their NSIDs: few of many numbers
-	 * are used, and hosts ask for all namespaces as often as they like. */
-	struct namespace **in_order;
-	uint32_t namespace_count;
-	bool has_volatile_cache;	/* one of them */
-	struct health *health;		/* [worker] */
-	unsigned int workers;
-	uint64_t started;		/* s, CLOCK_BOOTTIME: the daemon's start */
-};
-
-/* A listening socket. */
-struct port {
-	uint16_t id;
-	bool serves_io;			/* else: the discovery subsystem alone */
-	bool is_any;			/* a wildcard address */
-	bool is_ipv6;
-	char address[64];		/* numeric text */
-	uint16_t service;		/* TCP port */
+/*
+ * Who makes a model take effect.  Without one it is data alone: fit for trying out
+ * whether a configuration makes sense (ports are then not opened).
+ */
+struct model_runtime {
+	/* Listens there; fills in a service that is 0, is_any and is_ipv6.  Accepts
+	 * nobody yet. */
+	int (*open_port)(struct model_runtime *, struct port *, char *error, size_t error_size);
+	/* A port that nobody has seen. */
+	void (*close_port)(struct model_runtime *, uint16_t id);
+	/*
+	 * Opens and closes ports, makes every worker go from `last` to `next`, then
+	 * sends the events.  When it returns 0, nobody uses `last` itself any more;
+	 * but commands may use records of namespaces in it, and controllers the lives
+	 * of its subsystems.
+	 */
+	int (*publish)(struct model_runtime *, const struct snapshot *last,
+		       const struct snapshot *next, char *error, size_t error_size);
+	/* Lets the workers work for about a millisecond. */
+	void (*pass_time)(struct model_runtime *);
 };
 
 struct model {
 	struct limits limits;
-	struct subsystem subsystem;
-	struct port **ports;		/* each stays where it is */
-	unsigned int port_count;
-	uint64_t generation;		/* of the discovery log, from 1 */
+	unsigned int workers;
+	struct model_runtime *runtime;	/* NULL: none */
+	struct snapshot *current;
+	struct snapshot *draft;		/* NULL: nothing is being changed */
+	bool has_begun;			/* by model_begin */
+	bool changes_discovery;		/* the draft does */
+	struct list retired;		/* records of namespaces that may be in use */
+	char error[MODEL_ERROR_SIZE];
 };
 
-/* -ENOMEM.  limits.nn and `workers` are final. */
+/* An empty model, with a discovery subsystem that has no serial number.  `workers` is
+ * the number of lanes.  -ENOMEM. */
 int model_open(struct model *, const struct limits *, unsigned int workers);
-/* Closes the namespaces' backends. */
+/* Closes the devices.  Nothing may be under way.  Harmless when it is closed. */
 void model_close(struct model *);
 
-/* Takes the backend over.  -ENOMEM; the backend is then still the caller's. */
-int model_add_namespace(struct model *, const struct namespace *);
+/* Why the last call failed: one sentence, without line end. */
+const char *model_error(const struct model *);
+const struct snapshot *model_snapshot(const struct model *);
 
-/* Copies the port and numbers it, from 1; the model's.  NULL: no memory. */
-const struct port *model_add_port(struct model *, const struct port *);
-/* Nobody may know it yet. */
-void model_drop_last_port(struct model *);
+/* -EBUSY: it has begun already. */
+int model_begin(struct model *);
+int model_commit(struct model *);
+void model_abort(struct model *);
 
-/* NULL: NSID out of range or not there. */
-static inline const struct namespace *model_namespace(const struct model *m, uint32_t nsid)
-{
-	return nsid && nsid <= m->limits.nn ? m->subsystem.namespaces[nsid] : NULL;
-}
+/* Lets go of what had to wait for a device; to be called now and then. */
+void model_tend(struct model *);
 
-/* Does any namespace need a flush before what was written is durable? */
-static inline bool model_has_volatile_cache(const struct model *m)
-{
-	return m->subsystem.has_volatile_cache;
-}
+/* ---- devices ------------------------------------------------------------------------ */
 
-/* Where in the order the namespaces begin whose NSID is greater. */
-uint32_t model_place_after(const struct model *, uint32_t nsid);
+/*
+ * `name` is what namespaces call it: 1 to 255 bytes without control characters.  NULL:
+ * device0, device1 and so on, the first that is free; model_device_name says it.
+ * `text` is kept for who saves the configuration, and may be NULL.  When it fails the
+ * backend is the caller's still.
+ */
+int model_add_device(struct model *, const char *name, const char *text, struct backend *);
+/* -EBUSY while a namespace uses it. */
+int model_remove_device(struct model *, const char *name);
+/* The name of the device that was added last; valid as a snapshot is. */
+const char *model_device_name(const struct model *);
 
-/* The sum over the workers. */
-struct health_total {
-	uint64_t reads, writes, sectors_read, sectors_written;
+/* ---- subsystems ------------------------------------------------------------------------ */
+
+/* The settings of one that says nothing but its name: serial number derived from it,
+ * model "nvmfd", firmware `firmware`, all CNTLIDs, the target's limits, any host. */
+int model_default_subsystem(const struct model *, const char *nqn, const char *firmware,
+			    struct subsystem_settings *);
+/* nn and io_queues 0: the target's; more io_queues than the target's are refused. */
+int model_add_subsystem(struct model *, const struct subsystem_settings *);
+/* Its namespaces, hosts and links go with it; its controllers are ended. */
+int model_remove_subsystem(struct model *, const char *nqn);
+/* What discovery controllers say of themselves; before anybody is served. */
+int model_name_discovery(struct model *, const char *serial, const char *model,
+			 const char *firmware);
+
+/* ---- namespaces -------------------------------------------------------------------------- */
+
+struct namespace_settings {
+	uint32_t nsid;			/* 0: the lowest that is free; filled in */
+	const char *device;
+	bool is_read_only;		/* so are those on read-only devices */
+	bool is_hidden;			/* from all hosts but those of model_show_namespace */
+	/* Derive from NQN and NSID those identifiers that are all zeros.  Else a
+	 * namespace has exactly the identifiers given. */
+	bool derives_id;
+	struct ns_identity id;
 };
-struct health_total model_health(const struct subsystem *);
 
-/* Counts on the worker's own line: no other thread writes it. */
-static inline void health_add(_Atomic uint64_t *counter, uint64_t n)
-{
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
-			      memory_order_relaxed);
-}
+int model_add_namespace(struct model *, const char *nqn, struct namespace_settings *);
+int model_remove_namespace(struct model *, const char *nqn, uint32_t nsid);
+
+/* Of a hidden namespace: whether this host sees it.  -EINVAL where it is not hidden. */
+int model_show_namespace(struct model *, const char *nqn, uint32_t nsid, const char *hostnqn);
+int model_hide_namespace(struct model *, const char *nqn, uint32_t nsid, const char *hostnqn);
+
+/* ---- hosts ------------------------------------------------------------------------------- */
+
+/* A host whose connections are no longer allowed is disconnected. */
+int model_allow_host(struct model *, const char *nqn, const char *hostnqn);
+int model_forbid_host(struct model *, const char *nqn, const char *hostnqn);
+/* False: none but those of the list. */
+int model_allow_any_host(struct model *, const char *nqn, bool any);
+
+/* Hosts may come from these addresses alone ("192.0.2.0/24", "2001:db8::1"); while the
+ * list is empty, from everywhere. */
+int model_allow_address(struct model *, const char *nqn, const char *prefix);
+int model_forbid_address(struct model *, const char *nqn, const char *prefix);
+
+/* ---- ports ------------------------------------------------------------------------------- */
+
+struct port_settings {
+	uint16_t id;			/* 0: the lowest that is free; filled in */
+	const char *address;		/* numeric, IPv4 or IPv6 */
+	uint16_t service;		/* TCP port; 0: one that is free; filled in */
+};
+
+/* Listens there, for discovery alone until a subsystem is linked. */
+int model_add_port(struct model *, struct port_settings *);
+/* The connections that came by it end. */
+int model_remove_port(struct model *, uint16_t id);
+int model_link(struct model *, uint16_t port, const char *nqn);
+int model_unlink(struct model *, uint16_t port, const char *nqn);
+
+/* ---- referrals ------------------------------------------------------------------------------ */
+
+struct referral_settings {
+	const char *address;		/* numeric */
+	uint16_t service;
+	uint16_t port_id;		/* as told to hosts */
+	const char *nqn;		/* NULL: the well-known discovery NQN */
+};
+
+int model_add_referral(struct model *, const struct referral_settings *);
+/* By address and service. */
+int model_remove_referral(struct model *, const char *address, uint16_t service);
 
 #endif

@@ -8,7 +8,7 @@
 
 /* The program's calls as a backend.  The options are good.  NULL: no memory. */
 struct backend *program_storage(const struct nvmf_ns_options *);
-/* Frees it; to the program it never was. */
-void program_storage_forget(struct backend *);
+/* From now on the program is told when it is closed. */
+void program_storage_added(struct backend *);
 
 #endif

@@ -26,7 +26,7 @@ struct listener {
 	struct timer again;		/* out of descriptors */
 	struct list link;
 	struct service *service;
-	const struct port *port;	/* the model's */
+	uint16_t port_id;
 	int fd;
 	bool is_watched;
 	bool is_short;			/* of descriptors: said once */
@@ -37,7 +37,7 @@ struct listener {
 struct arrival {
 	struct worker_message message;
 	struct station *station;
-	const struct port *port;
+	uint16_t port_id;
 	int fd;
 };
 
@@ -45,11 +45,11 @@ static void arrive(struct worker_message *m)
 {
 	struct arrival *a = container_of(m, struct arrival, message);
 
-	target_accept(a->station, a->fd, a->port);
+	target_accept(a->station, a->fd, a->port_id);
 	free(a);
 }
 
-static void send_to(struct station *st, int fd, const struct port *port)
+static void send_to(struct station *st, int fd, uint16_t port_id)
 {
 	struct arrival *a = malloc(sizeof(*a));
 
@@ -58,19 +58,20 @@ static void send_to(struct station *st, int fd, const struct port *port)
 		close(fd);
 		return;
 	}
-	*a = (struct arrival){ .message.run = arrive, .port = port, .fd = fd, .station = st };
+	*a = (struct arrival){ .message.run = arrive, .port_id = port_id, .fd = fd,
+			       .station = st };
 	worker_post(st->worker, &a->message);
 }
 
-static void hand_over(struct service *s, int fd, const struct port *port)
+static void hand_over(struct service *s, int fd, uint16_t port_id)
 {
 	struct station *st = &s->target.stations[s->next];
 
 	s->next = (s->next + 1) % s->target.station_count;
 	if (st == &s->target.stations[0])
-		target_accept(st, fd, port);
+		target_accept(st, fd, port_id);
 	else
-		send_to(st, fd, port);
+		send_to(st, fd, port_id);
 }
 
 static int watch(struct listener *l)
@@ -109,7 +110,7 @@ static void ready(struct worker_source *source, uint32_t events)
 
 		if (fd >= 0) {
 			l->is_short = false;
-			hand_over(l->service, fd, l->port);
+			hand_over(l->service, fd, l->port_id);
 		} else if (is_shortage(errno)) {
 			pause_accepting(l, errno);
 			return;
@@ -133,9 +134,10 @@ int listeners_watch(struct service *s)
 	int r = 0;
 
 	list_for_each_safe(link, &s->listeners) {
-		r = watch(list_entry(link, struct listener, link));
-		if (r)
-			break;
+		struct listener *l = list_entry(link, struct listener, link);
+
+		if (!r && !l->is_watched && !timer_is_armed(&l->again))
+			r = watch(l);
 	}
 	return r;
 }
@@ -160,26 +162,77 @@ void listeners_close(struct service *s)
 		close_listener(list_entry(link, struct listener, link));
 }
 
+void listeners_close_others(struct service *s, const struct snapshot *m)
+{
+	list_for_each_safe(link, &s->listeners) {
+		struct listener *l = list_entry(link, struct listener, link);
+
+		if (!snapshot_port(m, l->port_id))
+			close_listener(l);
+	}
+}
+
+/* It was never watched. */
+void listener_drop(struct model_runtime *rt, uint16_t port_id)
+{
+	struct service *s = container_of(rt, struct service, runtime);
+
+	list_for_each_safe(link, &s->listeners) {
+		struct listener *l = list_entry(link, struct listener, link);
+
+		if (l->port_id == port_id)
+			close_listener(l);
+	}
+}
+
+static void describe(struct port *p, const struct net_address *a)
+{
+	p->is_any = net_address_is_any(a);
+	p->is_ipv6 = net_address_is_ipv6(a);
+	p->service = net_address_port(a);
+	net_address_text(a, p->address);
+}
+
 /* Takes the descriptor over. */
-static int add(struct service *s, int fd, const struct net_address *a, bool serves_io)
+static int add(struct service *s, int fd, uint16_t port_id)
 {
 	struct listener *l = malloc(sizeof(*l));
-	struct port p = { .serves_io = serves_io, .is_any = net_address_is_any(a),
-			  .is_ipv6 = net_address_is_ipv6(a), .service = net_address_port(a) };
 
-	net_address_text(a, p.address);
-	if (l)
-		*l = (struct listener){ .source.ready = ready, .service = s, .fd = fd,
-					.port = model_add_port(&s->model, &p) };
-	if (!l || !l->port) {
-		free(l);
+	if (!l) {
 		close(fd);
 		return -ENOMEM;
 	}
+	*l = (struct listener){ .source.ready = ready, .service = s, .fd = fd,
+				.port_id = port_id };
 	timer_init(&l->again, try_again);
 	list_append(&s->listeners, &l->link);
 	return 0;
 }
+
+int listener_open(struct model_runtime *rt, struct port *p, char *error, size_t error_size)
+{
+	struct net_address a;
+	int fd, r = net_address_parse(&a, p->address, p->service);
+
+	if (r) {
+		snprintf(error, error_size, "'%s' is not a numeric address", p->address);
+		return r;
+	}
+	fd = net_listen(&a, BACKLOG);
+	r = fd < 0 ? fd : net_local_address(fd, &a);
+	if (!r)
+		r = add(container_of(rt, struct service, runtime), fd, p->id);
+	else if (fd >= 0)
+		close(fd);
+	if (r)
+		snprintf(error, error_size, "can't listen on %s port %u: %s", p->address,
+			 p->service, strerror(-r));
+	else
+		describe(p, &a);
+	return r;
+}
+
+/* ---- several addresses --------------------------------------------------------------------------- */
 
 /* A machine without IPv6 (or IPv4) still serves what it has. */
 static bool may_lack(const struct service_addresses *a, int error)
@@ -187,67 +240,53 @@ static bool may_lack(const struct service_addresses *a, int error)
 	return a->may_lack && (error == -EAFNOSUPPORT || error == -EADDRNOTAVAIL);
 }
 
-static int listen_one(struct service *s, const char *text, uint16_t *port, bool serves_io,
-		      char *error, size_t error_size)
+/* Within one change of the model, which the caller ends. */
+static int listen_all(struct service *s, const struct service_addresses *a, uint16_t *port,
+		      const char *nqn)
 {
-	struct net_address a;
-	int fd, r = net_address_parse(&a, text, *port);
+	struct port_settings set = { .service = *port };
+	bool has_one = false;
 
-	if (r) {
-		snprintf(error, error_size, "'%s' is not a numeric address", text);
-		return r;
+	for (size_t i = 0; i < a->count; i++) {
+		int r;
+
+		set.id = 0;
+		set.address = a->list[i];
+		r = model_add_port(&s->model, &set);
+		if (!r && nqn)
+			r = model_link(&s->model, set.id, nqn);
+		if (r && !may_lack(a, r))
+			return r;
+		has_one |= !r;
 	}
-	fd = net_listen(&a, BACKLOG);
-	r = fd < 0 ? fd : net_local_address(fd, &a);
-	if (!r)
-		r = add(s, fd, &a, serves_io);
-	else if (fd >= 0)
-		close(fd);
+	*port = set.service;
+	return has_one ? 0 : -EADDRNOTAVAIL;
+}
+
+static int try_to_listen(struct service *s, const struct service_addresses *a, uint16_t *port,
+			 const char *nqn)
+{
+	int r = model_begin(&s->model);
+
 	if (r)
-		snprintf(error, error_size, "can't listen on %s port %u: %s", text, *port,
-			 strerror(-r));
-	else
-		*port = net_address_port(&a);
+		return r;
+	r = listen_all(s, a, port, nqn);
+	if (!r)
+		return model_commit(&s->model);
+	model_abort(&s->model);
 	return r;
 }
 
-static void take_back(struct service *s, unsigned int ports)
-{
-	while (s->model.port_count > ports) {
-		close_listener(list_entry(s->listeners.prev, struct listener, link));
-		model_drop_last_port(&s->model);
-	}
-}
-
-/* Listens on the port at every address; where it is 0 the first one finds it. */
-static int listen_all(struct service *s, const struct service_addresses *a, uint16_t *port,
-		      bool serves_io, char *error, size_t error_size)
-{
-	unsigned int before = s->model.port_count;
-	uint16_t chosen = *port;
-
-	for (size_t i = 0; i < a->count; i++) {
-		int r = listen_one(s, a->list[i], &chosen, serves_io, error, error_size);
-
-		if (r && !may_lack(a, r)) {
-			take_back(s, before);
-			return r;
-		}
-	}
-	if (s->model.port_count == before)
-		return -EADDRNOTAVAIL;
-	*port = chosen;
-	return 0;
-}
-
 int service_listen(struct service *s, const struct service_addresses *a, uint16_t *port,
-		   bool serves_io, char *error, size_t error_size)
+		   const char *nqn, char *error, size_t error_size)
 {
 	unsigned int tries = *port ? 1 : FREE_PORT_TRIES;
 	int r;
 
 	do
-		r = listen_all(s, a, port, serves_io, error, error_size);
+		r = try_to_listen(s, a, port, nqn);
 	while (r == -EADDRINUSE && --tries);
+	if (r)
+		snprintf(error, error_size, "%s", model_error(&s->model));
 	return r;
 }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "target/service.h"
-#include "model/identity.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,10 +35,8 @@ static int open_station(struct service *s, unsigned int i, char *error, size_t e
 	if (r)
 		return r;
 	st->worker->attached = st;
-	st->target = &s->target;
-	st->health = &s->model.subsystem.health[i];
+	station_open(st, &s->target, s->model.current);
 	st->lane.timers = &st->worker->timers;
-	list_init(&st->spare);
 	s->target.station_count++;
 	return open_lane(s, st, error, error_size);
 }
@@ -85,10 +81,12 @@ int service_open(struct service *s, const struct service_settings *settings, cha
 	*s = (struct service){ .settings = *settings };
 	list_init(&s->listeners);
 	registry_open(&s->target.registry);
-	s->target.model = &s->model;
+	s->target.limits = settings->limits;
 	s->target.log = settings->log;
 	s->target.tcp = settings->tcp;
 	r = model_open(&s->model, &settings->limits, settings->workers);
+	if (!r)
+		r = publish_open(s);
 	if (r)
 		snprintf(error, error_size, "out of memory");
 	else
@@ -104,37 +102,43 @@ void service_close(struct service *s)
 		worker_stop(s->target.stations[i].worker);
 	listeners_close(s);
 	close_stations(s);
+	s->model.runtime = NULL;
 	model_close(&s->model);
+	publish_close(s);
 	registry_close(&s->target.registry);
 }
 
-static int name_namespace(struct namespace *ns, const char *nqn, const uint8_t *uuid)
+static int add_namespace(struct model *m, const char *nqn, uint32_t nsid, const uint8_t *uuid)
 {
-	struct ns_identity id;
-	int r = identity_of_namespace(nqn, ns->nsid, &id);
+	struct namespace_settings set = { .nsid = nsid, .device = model_device_name(m),
+					  .derives_id = true };
 
-	memcpy(ns->nguid, id.nguid, sizeof(ns->nguid));
-	memcpy(ns->eui64, id.eui64, sizeof(ns->eui64));
-	memcpy(ns->uuid, uuid ? uuid : id.uuid, sizeof(ns->uuid));
-	return r;
+	if (uuid)
+		memcpy(set.id.uuid, uuid, sizeof(set.id.uuid));
+	return model_add_namespace(m, nqn, &set);
 }
 
-int service_add_namespace(struct service *s, uint32_t nsid, struct backend *b,
-			  const uint8_t *uuid, char *error, size_t error_size)
+int service_add_namespace(struct service *s, const char *nqn, uint32_t nsid, struct backend *b,
+			  const char *text, const uint8_t *uuid, char *error,
+			  size_t error_size)
 {
-	struct namespace ns = {
-		.nsid = nsid, .backend = b,
-		.lba_shift = (uint8_t)__builtin_ctz(b->info.block_size),
-		.blocks = b->info.size / b->info.block_size,
-		.is_read_only = b->info.read_only,
-		.is_immediate = b->info.is_immediate,
-		.has_volatile_cache = b->info.has_volatile_cache };
-	int r = name_namespace(&ns, s->model.subsystem.nqn, uuid);
+	struct model *m = &s->model;
+	bool is_ours = false;		/* the backend: else the model's */
+	int r = model_begin(m);
 
 	if (!r)
-		r = model_add_namespace(&s->model, &ns);
-	if (r)
-		snprintf(error, error_size, "namespace %u: %s", nsid, strerror(-r));
+		r = model_add_device(m, NULL, text, b);
+	is_ours = r;
+	if (!r)
+		r = add_namespace(m, nqn, nsid, uuid);
+	if (!r)
+		r = model_commit(m);
+	if (r) {
+		snprintf(error, error_size, "namespace %u: %s", nsid, model_error(m));
+		model_abort(m);
+	}
+	if (is_ours)
+		backend_close(b);
 	return r;
 }
 
@@ -229,7 +233,7 @@ static void last_flush(struct worker_message *m)
 {
 	struct service *s = container_of(m, struct service, flush_message);
 
-	flush_all_start(&s->flush, &s->target.stations[0], last_flush_done);
+	flush_all_start(&s->flush, &s->target.stations[0], NULL, last_flush_done);
 }
 
 static bool is_empty(struct service *s)

@@ -11,6 +11,7 @@
 
 #include "controller/target.h"
 
+#include <semaphore.h>
 #include <stddef.h>
 
 struct service_settings {
@@ -29,14 +30,21 @@ struct service_settings {
 };
 
 struct listener;
+struct visit;
 
 struct service {
+	/* Changed by its own calls, on the thread that controls the service. */
 	struct model model;
+	struct model_runtime runtime;
 	struct target target;
 	struct service_settings settings;
 	struct list listeners;
 	unsigned int lanes;		/* that are open */
 	unsigned int next;		/* station for the next connection */
+	struct visit *visits;		/* [station] */
+	sem_t visited;			/* once for each that has answered */
+	const struct snapshot *following;	/* the visits' */
+	bool is_stuck;			/* a worker did not answer */
 	bool is_started;
 	/* The end: stations that have ended their hosts, and the last flush. */
 	bool is_ending, is_flushing;
@@ -52,12 +60,13 @@ int service_open(struct service *s, const struct service_settings *, char *error
 		 size_t error_size);
 
 /*
- * Adds a namespace: `nsid` within the limits and not in use, `uuid` 16 bytes or
- * NULL: derived, as its other names are, from the subsystem's NQN, which is set
- * by now.  Takes the backend over, unless it fails.
+ * Adds a device, described by `text` or NULL, as a namespace of the subsystem:
+ * `uuid` 16 bytes or NULL: derived, as its other identifiers are.  Takes the backend
+ * over, or closes it when it fails.
  */
-int service_add_namespace(struct service *, uint32_t nsid, struct backend *,
-			  const uint8_t *uuid, char *error, size_t error_size);
+int service_add_namespace(struct service *, const char *nqn, uint32_t nsid, struct backend *,
+			  const char *text, const uint8_t *uuid, char *error,
+			  size_t error_size);
 
 /* The addresses of one port. */
 struct service_addresses {
@@ -68,13 +77,13 @@ struct service_addresses {
 };
 
 /*
- * Listens at *port of every address, or of none; *port 0: one that is free at all
- * of them, which it is set to.  Before service_start.
+ * Listens at *port of every address, or of none, and serves the subsystem there (NULL:
+ * discovery alone); *port 0: one that is free at all of them, which it is set to.
  */
 int service_listen(struct service *, const struct service_addresses *, uint16_t *port,
-		   bool serves_io, char *error, size_t error_size);
+		   const char *nqn, char *error, size_t error_size);
 
-/* Accepts hosts from now on; model and ports are final. */
+/* Accepts hosts from now on. */
 int service_start(struct service *, char *error, size_t error_size);
 
 /* A driven service: what to poll for reading, in how many ms it must have a turn
@@ -94,8 +103,23 @@ void service_close(struct service *);
 
 /* ---- listener.c ---- */
 
-/* Thread: of the first worker. */
+/* The model's calls. */
+int listener_open(struct model_runtime *, struct port *, char *error, size_t error_size);
+void listener_drop(struct model_runtime *, uint16_t port_id);
+
+/* Thread: of the first worker, while the one that controls waits for it. */
 void listeners_close(struct service *);
+/* Those whose port is not there. */
+void listeners_close_others(struct service *, const struct snapshot *);
+/* Those that are not watched yet. */
 int listeners_watch(struct service *);
+
+/* ---- publish.c: the model's calls ---- */
+
+int publish_open(struct service *);
+void publish_close(struct service *);
+int publish_snapshot(struct model_runtime *, const struct snapshot *last,
+		     const struct snapshot *next, char *error, size_t error_size);
+void publish_pass_time(struct model_runtime *);
 
 #endif

@@ -8,6 +8,7 @@ struct program {
 	struct backend base;
 	const struct nvmf_storage *calls;
 	void *cookie;
+	bool is_added;			/* the program was told so */
 };
 
 /* Lies in the operation's scratch while the program has it. */
@@ -63,7 +64,7 @@ static void close_program(struct backend *b)
 {
 	struct program *p = container_of(b, struct program, base);
 
-	if (has_close(p->calls))
+	if (p->is_added && has_close(p->calls))
 		p->calls->close(p->cookie);
 	free(p);
 }
@@ -87,7 +88,7 @@ struct backend *program_storage(const struct nvmf_ns_options *o)
 	return &p->base;
 }
 
-void program_storage_forget(struct backend *b)
+void program_storage_added(struct backend *b)
 {
-	free(container_of(b, struct program, base));
+	container_of(b, struct program, base)->is_added = true;
 }

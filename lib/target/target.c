@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* nvmf_target: the handle of a program that serves. */
 #include "target/internal.h"
-#include "model/identity.h"
 #include "nvmf/version.h"
 #include "wire/nqn.h"
 
@@ -22,6 +21,7 @@ struct nvmf_target {
 	void *say_cookie;
 	int broken;			/* why the options can't be used, an -errno */
 	bool is_driven, is_open, is_stopped;
+	char nqn[NQN_FIELD_SIZE];
 	char sentence[256];
 };
 
@@ -145,16 +145,21 @@ static struct service_settings settings_of(struct nvmf_target *t,
 
 static int name_subsystem(struct nvmf_target *t, const struct nvmf_target_options *o)
 {
-	struct subsystem *s = &t->service.model.subsystem;
+	struct model *m = &t->service.model;
+	struct subsystem_settings s;
+	int r = model_default_subsystem(m, o->subnqn, o->firmware ? o->firmware : NVMF_VERSION,
+					&s);
 
-	snprintf(s->nqn, sizeof(s->nqn), "%s", o->subnqn);
-	snprintf(s->model, sizeof(s->model), "%s", o->model ? o->model : "libnvmf");
-	snprintf(s->firmware, sizeof(s->firmware), "%s", o->firmware ? o->firmware : NVMF_VERSION);
-	if (o->serial)
-		snprintf(s->serial, sizeof(s->serial), "%s", o->serial);
-	else if (identity_serial(o->subnqn, s->serial))
+	if (r)
 		return fail(t, -EIO, "no serial number can be derived from the NQN");
-	return 0;
+	snprintf(t->nqn, sizeof(t->nqn), "%s", o->subnqn);
+	snprintf(s.model, sizeof(s.model), "%s", o->model ? o->model : "libnvmf");
+	if (o->serial)
+		snprintf(s.serial, sizeof(s.serial), "%s", o->serial);
+	r = model_add_subsystem(m, &s);
+	if (!r)
+		r = model_name_discovery(m, s.serial, s.model, s.firmware);
+	return r ? fail(t, r, "%.200s", model_error(m)) : 0;
 }
 
 static int open_target(struct nvmf_target *t, const struct nvmf_target_options *o)
@@ -205,11 +210,18 @@ static int check_setup(struct nvmf_target *t)
 
 /* ---- namespaces -------------------------------------------------------------------------- */
 
+static bool has_namespace(const struct nvmf_target *t, uint32_t nsid)
+{
+	const struct snapshot *s = model_snapshot(&t->service.model);
+
+	return subsystem_place(snapshot_subsystem(s, t->nqn), nsid);
+}
+
 static int check_nsid(struct nvmf_target *t, uint32_t nsid)
 {
 	int r = check_range(t, "nsid", nsid, 1, t->service.model.limits.nn);
 
-	if (!r && model_namespace(&t->service.model, nsid))
+	if (!r && has_namespace(t, nsid))
 		r = fail(t, -EEXIST, "namespace %u is there already", nsid);
 	return r;
 }
@@ -228,10 +240,10 @@ static int check_ns(struct nvmf_target *t, const struct nvmf_ns_options *o)
 }
 
 /* 0: all are in use. */
-static uint32_t free_nsid(const struct model *m)
+static uint32_t free_nsid(const struct nvmf_target *t)
 {
-	for (uint32_t nsid = 1; nsid <= m->limits.nn; nsid++)
-		if (!model_namespace(m, nsid))
+	for (uint32_t nsid = 1; nsid <= t->service.model.limits.nn; nsid++)
+		if (!has_namespace(t, nsid))
 			return nsid;
 	return 0;
 }
@@ -246,7 +258,7 @@ int nvmf_target_add_ns(struct nvmf_target *t, const struct nvmf_ns_options *give
 		return r;
 	take(&o, sizeof(o), given, given->size);
 	if (!o.nsid)
-		o.nsid = free_nsid(&t->service.model);
+		o.nsid = free_nsid(t);
 	if (!o.nsid)
 		return fail(t, -ENOSPC, "all %u namespace identifiers are in use",
 			    t->service.model.limits.nn);
@@ -256,12 +268,12 @@ int nvmf_target_add_ns(struct nvmf_target *t, const struct nvmf_ns_options *give
 	b = program_storage(&o);
 	if (!b)
 		return fail(t, -ENOMEM, "out of memory for a namespace");
-	r = service_add_namespace(&t->service, o.nsid, b, o.uuid, t->sentence,
+	r = service_add_namespace(&t->service, t->nqn, o.nsid, b, NULL, o.uuid, t->sentence,
 				  sizeof(t->sentence));
-	if (!r)
-		return (int)o.nsid;
-	program_storage_forget(b);
-	return r;
+	if (r)
+		return r;
+	program_storage_added(b);
+	return (int)o.nsid;
 }
 
 /* ---- serving ----------------------------------------------------------------------------- */
@@ -275,8 +287,9 @@ int nvmf_target_listen(struct nvmf_target *t, const char *traddr, uint16_t port,
 	if (!r && flags & ~NVMF_LISTEN_DISCOVERY)
 		r = fail(t, -EINVAL, "there are no listen flags %#x", flags);
 	if (!r)
-		r = service_listen(&t->service, &a, &port, !(flags & NVMF_LISTEN_DISCOVERY),
-				   t->sentence, sizeof(t->sentence));
+		r = service_listen(&t->service, &a, &port,
+				   flags & NVMF_LISTEN_DISCOVERY ? NULL : t->nqn, t->sentence,
+				   sizeof(t->sentence));
 	return r ? r : port;
 }
 

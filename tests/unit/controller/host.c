@@ -40,7 +40,7 @@ static void accept_host(void *argument)
 {
 	struct arrival *a = argument;
 
-	target_accept(a->station, a->fd, &a->rig->port);
+	target_accept(a->station, a->fd, a->rig->port_id);
 }
 
 /* One step of the connection; false: it has ended. */

@@ -34,6 +34,11 @@ bool rig_has_said(struct rig *rig, const char *words)
 	return has;
 }
 
+struct health_total rig_health(const struct rig *rig)
+{
+	return life_health(snapshot_subsystem(rig->model.current, RIG_NQN)->life);
+}
+
 /* ---- storage -------------------------------------------------------------------------- */
 
 static int storage_submit(struct backend *b, struct backend_lane *lane, struct backend_op *op)
@@ -161,14 +166,24 @@ static void open_model(struct rig *rig, const struct rig_settings *s)
 		.mdts = 1 << 20, .in_capsule = 16384, .io_queues = 16, .queue_entries = 1024,
 		.nn = 16, .handshake_s = s->handshake_s ? s->handshake_s : 60,
 		.association_s = s->association_s ? s->association_s : 60 };
-	struct namespace ns = {
-		.nsid = 1, .backend = &rig->storage, .blocks = RIG_BLOCKS, .lba_shift = 9,
-		.is_immediate = s->is_immediate, .has_volatile_cache = s->has_volatile_cache };
+	struct namespace_settings ns = { .nsid = 1, .device = "storage", .derives_id = true };
+	struct port_settings port = { .address = "127.0.0.1", .service = 4420 };
+	struct subsystem_settings sub;
+	struct model *m = &rig->model;
 
-	assert_int_equal(model_open(&rig->model, &limits, RIG_WORKERS), 0);
-	snprintf(rig->model.subsystem.nqn, sizeof(rig->model.subsystem.nqn), RIG_NQN);
-	rig->storage.ops = &storage_ops;
-	assert_int_equal(model_add_namespace(&rig->model, &ns), 0);
+	rig->storage = (struct backend){
+		.ops = &storage_ops,
+		.info = { .size = RIG_BLOCKS * 512, .block_size = 512, .alignment = 1,
+			  .is_immediate = s->is_immediate,
+			  .has_volatile_cache = s->has_volatile_cache } };
+	assert_int_equal(model_open(m, &limits, RIG_WORKERS), 0);
+	assert_int_equal(model_default_subsystem(m, RIG_NQN, "1", &sub), 0);
+	assert_int_equal(model_add_subsystem(m, &sub), 0);
+	assert_int_equal(model_add_device(m, "storage", NULL, &rig->storage), 0);
+	assert_int_equal(model_add_namespace(m, RIG_NQN, &ns), 0);
+	assert_int_equal(model_add_port(m, &port), 0);
+	assert_int_equal(model_link(m, port.id, RIG_NQN), 0);
+	rig->port_id = port.id;
 }
 
 static void open_station(struct rig *rig, unsigned int i, const struct rig_settings *s)
@@ -181,10 +196,8 @@ static void open_station(struct rig *rig, unsigned int i, const struct rig_setti
 
 	assert_int_equal(worker_open(&st->worker, i, &settings, error, sizeof(error)), 0);
 	st->worker->attached = st;
-	st->target = &rig->target;
-	st->health = &rig->model.subsystem.health[i];
+	station_open(st, &rig->target, rig->model.current);
 	st->lane.timers = &st->worker->timers;
-	list_init(&st->spare);
 	assert_int_equal(worker_start(st->worker), 0);
 }
 
@@ -196,9 +209,8 @@ void rig_open(struct rig *rig, const struct rig_settings *settings)
 	memset(rig, 0, sizeof(*rig));
 	pthread_mutex_init(&rig->lock, NULL);
 	rig->log = (struct log){ .level = LOG_DEBUG, .write = say, .context = rig };
-	rig->port = (struct port){ .id = 1, .serves_io = true };
 	open_model(rig, s);
-	rig->target.model = &rig->model;
+	rig->target.limits = rig->model.limits;
 	rig->target.log = &rig->log;
 	rig->target.tcp = (struct tcp_config){ .in_capsule_max = 16384, .maxh2cdata = 1 << 20 };
 	registry_open(&rig->target.registry);

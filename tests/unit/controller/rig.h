@@ -35,7 +35,7 @@ struct rig {
 	struct model model;
 	struct target target;
 	struct log log;
-	struct port port;
+	uint16_t port_id;
 	/* Under `lock`. */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -63,6 +63,7 @@ void rig_await_held(struct rig *, unsigned int count);
 /* Waits until there are so many connections, controllers. */
 void rig_await_queues(struct rig *, unsigned int count);
 void rig_await_controllers(struct rig *, unsigned int count);
+struct health_total rig_health(const struct rig *);
 bool rig_has_said(struct rig *, const char *words);
 /* Of the first controller: only its worker may ask for more than the pointer. */
 struct controller *rig_controller(struct rig *);

@@ -39,7 +39,7 @@ static void test_a_fua_read_flushes_first_and_a_flush_has_no_length(void **state
 	assert_int_equal(rig.seen[0].length, 0);
 	assert_int_equal(rig.seen[1].opcode, BACKEND_READ);
 	assert_int_equal(rig.seen[1].length, sizeof(data));
-	assert_int_equal(model_health(&rig.model.subsystem).sectors_read, 8);
+	assert_int_equal(rig_health(&rig).sectors_read, 8);
 	close_io();
 }
 
@@ -52,7 +52,7 @@ static void test_a_flush_of_every_namespace_counts_as_nothing(void **state)
 		open_io(&(struct rig_settings){ .has_volatile_cache = has_cache });
 		assert_int_equal(host_run(&io, &sqe, NULL, 0), 0);
 		assert_int_equal(rig.seen_count, has_cache);
-		t = model_health(&rig.model.subsystem);
+		t = rig_health(&rig);
 		assert_int_equal(t.reads, 0);
 		assert_int_equal(t.writes, 0);
 		close_io();

@@ -8,13 +8,17 @@
 #include <stdlib.h>
 #include <time.h>
 
+#define NQN "nqn.2026-11.org.example:registry"
+
 static struct registry registry;
 static struct station stations[2];
+static struct subsystem_life life = { .nqn = NQN };
 
-static struct controller *add(uint16_t first, uint16_t last)
+static struct controller *add_to(struct subsystem_life *to, uint16_t first, uint16_t last)
 {
 	struct controller *c = calloc(1, sizeof(*c));
 
+	c->life = to;
 	list_init(&c->link);
 	c->station = &stations[0];
 	strcpy(c->hostnqn, "nqn.2026-11.org.example:host");
@@ -22,6 +26,11 @@ static struct controller *add(uint16_t first, uint16_t last)
 		return c;
 	free(c);
 	return NULL;
+}
+
+static struct controller *add(uint16_t first, uint16_t last)
+{
+	return add_to(&life, first, last);
 }
 
 static void drop(struct controller *c)
@@ -33,6 +42,8 @@ static void drop(struct controller *c)
 static int open_registry(void **state)
 {
 	registry_open(&registry);
+	memset(life.cntlids, 0, sizeof(life.cntlids));
+	life.next_cntlid = 0;
 	return 0;
 }
 
@@ -77,7 +88,7 @@ static void test_the_whole_range_up_to_the_last_identifier(void **state)
 {
 	struct controller *c;
 
-	registry.next = NVMF_CNTLID_MAX;
+	life.next_cntlid = NVMF_CNTLID_MAX;
 	c = add(1, NVMF_CNTLID_MAX);
 	assert_int_equal(c->cntlid, NVMF_CNTLID_MAX);
 	drop(c);
@@ -117,17 +128,33 @@ static void test_a_crowd_is_searched_in_no_time(void **state)
 		drop(crowd[i]);
 }
 
+static void test_each_subsystem_has_its_own(void **state)
+{
+	static struct subsystem_life other = { .nqn = "nqn.2026-11.org.example:other" };
+	struct controller *a = add(1, 1), *b = add_to(&other, 1, 1);
+
+	assert_int_equal(b->cntlid, 1);
+	b->station = &stations[1];
+	assert_ptr_equal(registry_owner(&registry, NQN, 1), &stations[0]);
+	assert_ptr_equal(registry_owner(&registry, other.nqn, 1), &stations[1]);
+	assert_ptr_equal(registry_find(&registry, other.nqn, 1, &stations[1]), b);
+	drop(a);
+	assert_null(registry_owner(&registry, NQN, 1));
+	assert_ptr_equal(registry_owner(&registry, other.nqn, 1), &stations[1]);
+	drop(b);
+}
+
 static void test_owner_is_told_of_io_controllers_that_live(void **state)
 {
 	struct controller *c = add(1, 10);
 
-	assert_ptr_equal(registry_owner(&registry, c->cntlid), &stations[0]);
-	assert_null(registry_owner(&registry, (uint16_t)(c->cntlid + 1)));
+	assert_ptr_equal(registry_owner(&registry, NQN, c->cntlid), &stations[0]);
+	assert_null(registry_owner(&registry, NQN, (uint16_t)(c->cntlid + 1)));
 	c->is_discovery = true;
-	assert_null(registry_owner(&registry, c->cntlid));
+	assert_null(registry_owner(&registry, NQN, c->cntlid));
 	c->is_discovery = false;
 	registry_retire(&registry, c);
-	assert_null(registry_owner(&registry, c->cntlid));
+	assert_null(registry_owner(&registry, NQN, c->cntlid));
 	drop(c);
 }
 
@@ -136,9 +163,9 @@ static void test_found_by_its_owner_alone(void **state)
 {
 	struct controller *c = add(1, 10);
 
-	assert_ptr_equal(registry_find(&registry, c->cntlid, &stations[0]), c);
-	assert_null(registry_find(&registry, c->cntlid, &stations[1]));
-	assert_null(registry_find(&registry, 9, &stations[0]));
+	assert_ptr_equal(registry_find(&registry, NQN, c->cntlid, &stations[0]), c);
+	assert_null(registry_find(&registry, NQN, c->cntlid, &stations[1]));
+	assert_null(registry_find(&registry, NQN, 9, &stations[0]));
 	drop(c);
 }
 
@@ -164,6 +191,7 @@ int main(void)
 		CASE(test_identifiers_in_use_are_left_out),
 		CASE(test_the_whole_range_up_to_the_last_identifier),
 		CASE(test_a_crowd_is_searched_in_no_time),
+		CASE(test_each_subsystem_has_its_own),
 		CASE(test_owner_is_told_of_io_controllers_that_live),
 		CASE(test_found_by_its_owner_alone),
 		CASE(test_only_the_same_host_s_ending_controllers_drain),

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Namespaces by number, and counters that several workers write at once. */
+/* Changes: what each makes of the model, what is refused, and what is taken back. */
 #include "../unit.h"
 
-#include "storage/backend.h"
 #include "model/model.h"
+#include "storage/backend.h"
 
-#include <pthread.h>
+#include <errno.h>
 #include <string.h>
 
 #define WORKERS 4
 #define COMMANDS 100000
+#define NQN "nqn.2026-11.org.example:one"
+#define OTHER "nqn.2026-11.org.example:other"
+#define HOST "nqn.2026-11.org.example:host"
+#define GUEST "nqn.2026-11.org.example:guest"
 
 static struct model model;
 static unsigned int closed;
@@ -20,12 +24,27 @@ static void close_backend(struct backend *b)
 }
 
 static const struct backend_ops ops = { .close = close_backend };
+static struct backend disk = { .ops = &ops, .info = { .size = 1 << 20, .block_size = 512 } };
+static struct backend cached = { .ops = &ops, .info = { .size = 1 << 20, .block_size = 4096,
+							.has_volatile_cache = true } };
+
+static void add_subsystem(const char *nqn)
+{
+	struct subsystem_settings s;
+
+	assert_int_equal(model_default_subsystem(&model, nqn, "1", &s), 0);
+	assert_int_equal(model_add_subsystem(&model, &s), 0);
+}
 
 static int open_model(void **state)
 {
-	struct limits limits = { .nn = 8 };
+	struct limits limits = { .nn = 8, .io_queues = 4 };
 
-	return model_open(&model, &limits, WORKERS);
+	closed = 0;
+	assert_int_equal(model_open(&model, &limits, WORKERS), 0);
+	add_subsystem(NQN);
+	assert_int_equal(model_add_device(&model, "disk", "ramdisk:1M", &disk), 0);
+	return 0;
 }
 
 static int close_model(void **state)
@@ -35,67 +54,381 @@ static int close_model(void **state)
 	return 0;
 }
 
-static void test_namespaces_by_number(void **state)
+static uint32_t add_namespace(const char *nqn, uint32_t nsid, const char *device, bool is_hidden)
 {
-	struct backend backends[2] = { { .ops = &ops }, { .ops = &ops } };
-	struct namespace first = { .nsid = 1, .backend = &backends[0] };
-	struct namespace last = { .nsid = 8, .backend = &backends[1] };
+	struct namespace_settings set = { .nsid = nsid, .device = device, .derives_id = true,
+					  .is_hidden = is_hidden };
 
-	closed = 0;
-	assert_int_equal(model_add_namespace(&model, &first), 0);
-	assert_int_equal(model_add_namespace(&model, &last), 0);
-	assert_ptr_equal(model_namespace(&model, 1)->backend, &backends[0]);
-	assert_ptr_equal(model_namespace(&model, 8)->backend, &backends[1]);
-	assert_null(model_namespace(&model, 0));
-	assert_null(model_namespace(&model, 2));
-	assert_null(model_namespace(&model, 9));
-	assert_null(model_namespace(&model, NVME_NSID_ALL));
-	model_close(&model);
-	assert_int_equal(closed, 2);
+	assert_int_equal(model_add_namespace(&model, nqn, &set), 0);
+	return set.nsid;
 }
 
-static void add_namespace(uint32_t nsid, struct backend *b, bool has_volatile_cache)
+static struct subsystem *subsystem(const char *nqn)
 {
-	struct namespace ns = { .nsid = nsid, .backend = b,
-				.has_volatile_cache = has_volatile_cache };
+	return snapshot_subsystem(model_snapshot(&model), nqn);
+}
 
-	assert_int_equal(model_add_namespace(&model, &ns), 0);
+static const struct view *view(const char *hostnqn)
+{
+	return subsystem_view(subsystem(NQN), hostnqn);
+}
+
+static void assert_refused(int r, int error, const char *words)
+{
+	assert_int_equal(r, error);
+	if (!strstr(model_error(&model), words))
+		fail_msg("'%s' does not say '%s'", model_error(&model), words);
+}
+
+/* ---- namespaces ------------------------------------------------------------------------ */
+
+static void test_namespaces_by_number(void **state)
+{
+	add_namespace(NQN, 1, "disk", false);
+	add_namespace(NQN, 8, "disk", false);
+	assert_ptr_equal(view_namespace(view(HOST), 1)->backend, &disk);
+	assert_int_equal(view_namespace(view(HOST), 8)->blocks, 2048);
+	assert_null(view_namespace(view(HOST), 0));
+	assert_null(view_namespace(view(HOST), 2));
+	assert_null(view_namespace(view(HOST), 9));
+	assert_null(view_namespace(view(HOST), UINT32_MAX));
 }
 
 static void test_namespaces_in_order_however_they_came(void **state)
 {
 	static const uint32_t order[] = { 2, 3, 5, 8 };
-	struct backend b = { .ops = &ops };
 
-	closed = 0;
-	assert_int_equal(model_place_after(&model, 0), 0);
-	add_namespace(5, &b, false);
-	add_namespace(8, &b, false);
-	add_namespace(2, &b, false);
-	assert_false(model_has_volatile_cache(&model));
-	add_namespace(3, &b, true);
-	assert_true(model_has_volatile_cache(&model));
-	assert_int_equal(model.subsystem.namespace_count, 4);
+	assert_int_equal(view_after(view(HOST), 0), 0);
+	assert_int_equal(model_add_device(&model, "cached", NULL, &cached), 0);
+	add_namespace(NQN, 5, "disk", false);
+	add_namespace(NQN, 8, "disk", false);
+	add_namespace(NQN, 2, "disk", false);
+	assert_false(view(HOST)->has_volatile_cache);
+	add_namespace(NQN, 3, "cached", false);
+	assert_true(view(HOST)->has_volatile_cache);
+	assert_int_equal(view(HOST)->count, 4);
 	for (uint32_t i = 0; i < 4; i++) {
-		assert_int_equal(model.subsystem.in_order[i]->nsid, order[i]);
-		assert_int_equal(model_place_after(&model, order[i]), i + 1);
-		assert_int_equal(model_place_after(&model, order[i] - 1), i);
+		assert_int_equal(view(HOST)->in_order[i]->nsid, order[i]);
+		assert_int_equal(view_after(view(HOST), order[i]), i + 1);
+		assert_int_equal(view_after(view(HOST), order[i] - 1), i);
 	}
-	assert_int_equal(model_place_after(&model, 6), 3);
-	assert_int_equal(model_place_after(&model, NVME_NSID_ALL), 4);
-	model_close(&model);
-	assert_int_equal(closed, 4);
+	assert_int_equal(view_after(view(HOST), 6), 3);
+	assert_int_equal(view_after(view(HOST), UINT32_MAX), 4);
 }
+
+static void test_the_lowest_number_that_is_free(void **state)
+{
+	struct namespace_settings set = { .device = "disk", .derives_id = true };
+
+	assert_int_equal(add_namespace(NQN, 0, "disk", false), 1);
+	assert_int_equal(add_namespace(NQN, 3, "disk", false), 3);
+	assert_int_equal(add_namespace(NQN, 0, "disk", false), 2);
+	for (uint32_t nsid = 4; nsid <= 8; nsid++)
+		assert_int_equal(add_namespace(NQN, 0, "disk", false), nsid);
+	assert_refused(model_add_namespace(&model, NQN, &set), -ENOSPC, "all 8");
+	assert_int_equal(model_remove_namespace(&model, NQN, 6), 0);
+	assert_int_equal(add_namespace(NQN, 0, "disk", false), 6);
+}
+
+static void test_namespaces_that_are_refused(void **state)
+{
+	struct namespace_settings set = { .nsid = 1, .device = "disk", .derives_id = true };
+	struct namespace_settings above = { .nsid = 9, .device = "disk" };
+	struct namespace_settings nowhere = { .nsid = 2, .device = "tape" };
+	struct namespace_settings twin = { .nsid = 2, .device = "disk" };
+
+	add_namespace(NQN, 1, "disk", false);
+	assert_refused(model_add_namespace(&model, NQN, &set), -EEXIST, "a namespace 1 already");
+	assert_refused(model_add_namespace(&model, OTHER, &set), -ENOENT, OTHER);
+	assert_refused(model_add_namespace(&model, NQN_DISCOVERY, &set), -EINVAL, "discovery");
+	assert_refused(model_add_namespace(&model, NQN, &above), -EINVAL, "above the highest, 8");
+	assert_refused(model_add_namespace(&model, NQN, &nowhere), -ENOENT, "'tape'");
+	memcpy(twin.id.uuid, view_namespace(view(HOST), 1)->id.uuid, 16);
+	assert_refused(model_add_namespace(&model, NQN, &twin), -EEXIST, "same identifier");
+	assert_refused(model_remove_namespace(&model, NQN, 2), -ENOENT, "no namespace 2");
+	assert_int_equal(view(HOST)->count, 1);
+}
+
+static void test_identifiers_are_those_given_or_derived(void **state)
+{
+	struct namespace_settings exact = { .nsid = 1, .device = "disk", .id.uuid = { 7 } };
+	struct namespace_settings derived = { .nsid = 2, .device = "disk", .id.uuid = { 8 },
+					      .derives_id = true };
+	static const uint8_t zeros[16];
+
+	assert_int_equal(model_add_namespace(&model, NQN, &exact), 0);
+	assert_int_equal(model_add_namespace(&model, NQN, &derived), 0);
+	assert_int_equal(view_namespace(view(HOST), 1)->id.uuid[0], 7);
+	assert_memory_equal(view_namespace(view(HOST), 1)->id.nguid, zeros, 16);
+	assert_memory_equal(view_namespace(view(HOST), 1)->id.eui64, zeros, 8);
+	assert_int_equal(view_namespace(view(HOST), 2)->id.uuid[0], 8);
+	assert_memory_not_equal(view_namespace(view(HOST), 2)->id.nguid, zeros, 16);
+	assert_memory_not_equal(view_namespace(view(HOST), 2)->id.eui64, zeros, 8);
+}
+
+static void test_hidden_namespaces_are_shown_to_some(void **state)
+{
+	add_namespace(NQN, 1, "disk", false);
+	add_namespace(NQN, 2, "disk", true);
+	assert_null(view_namespace(view(HOST), 2));
+	assert_int_equal(view(HOST)->count, 1);
+	assert_int_equal(model_show_namespace(&model, NQN, 2, HOST), 0);
+	assert_non_null(view_namespace(view(HOST), 2));
+	assert_int_equal(view(HOST)->count, 2);
+	assert_null(view_namespace(view(GUEST), 2));
+	assert_refused(model_show_namespace(&model, NQN, 2, HOST), -EEXIST, "sees namespace 2");
+	assert_refused(model_show_namespace(&model, NQN, 1, HOST), -EINVAL, "every host");
+	assert_refused(model_show_namespace(&model, NQN, 2, "who"), -EINVAL, "'who'");
+	assert_refused(model_hide_namespace(&model, NQN, 2, GUEST), -ENOENT, "does not see");
+	assert_int_equal(model_hide_namespace(&model, NQN, 2, HOST), 0);
+	assert_null(view_namespace(view(HOST), 2));
+}
+
+/* ---- devices --------------------------------------------------------------------------- */
+
+static void test_a_device_is_closed_when_nothing_has_it(void **state)
+{
+	add_namespace(NQN, 1, "disk", false);
+	add_namespace(NQN, 2, "disk", false);
+	assert_refused(model_remove_device(&model, "disk"), -EBUSY, NQN);
+	assert_int_equal(model_remove_namespace(&model, NQN, 1), 0);
+	assert_refused(model_remove_device(&model, "disk"), -EBUSY, NQN);
+	assert_int_equal(model_remove_namespace(&model, NQN, 2), 0);
+	assert_int_equal(closed, 0);
+	assert_int_equal(model_remove_device(&model, "disk"), 0);
+	assert_int_equal(closed, 1);
+	assert_refused(model_remove_device(&model, "disk"), -ENOENT, "'disk'");
+}
+
+static void test_names_of_devices(void **state)
+{
+	char much[300];
+
+	memset(much, 'x', sizeof(much));
+	much[256] = '\0';
+	assert_string_equal(model_device_name(&model), "disk");
+	assert_string_equal(snapshot_device(model_snapshot(&model), "disk")->text, "ramdisk:1M");
+	assert_int_equal(model_add_device(&model, NULL, NULL, &disk), 0);
+	assert_string_equal(model_device_name(&model), "device0");
+	assert_int_equal(model_add_device(&model, NULL, NULL, &disk), 0);
+	assert_string_equal(model_device_name(&model), "device1");
+	assert_refused(model_add_device(&model, "disk", NULL, &disk), -EEXIST, "'disk'");
+	assert_refused(model_add_device(&model, "", NULL, &disk), -EINVAL, "0 bytes");
+	assert_refused(model_add_device(&model, "a\nb", NULL, &disk), -EINVAL, "control");
+	assert_refused(model_add_device(&model, much, NULL, &disk), -EINVAL, "256 bytes");
+	assert_int_equal(closed, 0);
+}
+
+/* A command that hangs keeps record and device, and nothing else waits for it. */
+static void test_what_is_in_use_stays(void **state)
+{
+	struct ns_lane *lane;
+
+	add_namespace(NQN, 1, "disk", false);
+	lane = &view_namespace(view(HOST), 1)->lanes[WORKERS - 1];
+	lane_enter(lane);
+	lane_add(&lane->reads, 3);
+	assert_int_equal(model_remove_namespace(&model, NQN, 1), 0);
+	assert_int_equal(model_remove_device(&model, "disk"), 0);
+	assert_int_equal(closed, 0);
+	assert_int_equal(life_namespace_health(subsystem(NQN)->life, 1).reads, 3);
+	lane_leave(lane);
+	model_tend(&model);
+	assert_int_equal(closed, 1);
+	assert_int_equal(life_health(subsystem(NQN)->life).reads, 3);
+}
+
+/* ---- subsystems and hosts ---------------------------------------------------------------- */
+
+static void test_settings_that_are_refused(void **state)
+{
+	struct subsystem_settings good, s;
+
+	assert_int_equal(model_default_subsystem(&model, OTHER, "1", &good), 0);
+	s = good, strcpy(s.nqn, "other");
+	assert_refused(model_add_subsystem(&model, &s), -EINVAL, "'other'");
+	s = good, strcpy(s.nqn, NQN);
+	assert_refused(model_add_subsystem(&model, &s), -EEXIST, NQN);
+	s = good, strcpy(s.nqn, NQN_DISCOVERY);
+	assert_refused(model_add_subsystem(&model, &s), -EEXIST, NQN_DISCOVERY);
+	s = good, s.serial[0] = '\0';
+	assert_refused(model_add_subsystem(&model, &s), -EINVAL, "serial number is empty");
+	s = good, s.model[0] = '\t';
+	assert_refused(model_add_subsystem(&model, &s), -EINVAL, "the model");
+	s = good, s.cntlid_first = 0;
+	assert_refused(model_add_subsystem(&model, &s), -EINVAL, "from 0");
+	s = good, s.cntlid_first = 9, s.cntlid_last = 8;
+	assert_refused(model_add_subsystem(&model, &s), -EINVAL, "from 9 to 8");
+	s = good, s.cntlid_last = 0xfff0;
+	assert_refused(model_add_subsystem(&model, &s), -EINVAL, "65520");
+	s = good, s.nn = 65536;
+	assert_refused(model_add_subsystem(&model, &s), -EINVAL, "65536");
+	s = good, s.io_queues = 5;
+	assert_refused(model_add_subsystem(&model, &s), -EINVAL, "5 I/O queues");
+	s = good, s.nn = s.io_queues = 0;
+	assert_int_equal(model_add_subsystem(&model, &s), 0);
+	assert_int_equal(subsystem(OTHER)->set.nn, 8);
+	assert_int_equal(subsystem(OTHER)->set.io_queues, 4);
+}
+
+static void test_a_removed_subsystem_takes_all_along(void **state)
+{
+	struct port_settings port = { .address = "192.0.2.1", .service = 4420 };
+
+	add_subsystem(OTHER);
+	add_namespace(OTHER, 1, "disk", false);
+	assert_int_equal(model_add_port(&model, &port), 0);
+	assert_int_equal(model_link(&model, port.id, OTHER), 0);
+	assert_int_equal(model_link(&model, port.id, NQN), 0);
+	assert_int_equal(model_allow_host(&model, OTHER, HOST), 0);
+	assert_int_equal(model_remove_subsystem(&model, OTHER), 0);
+	assert_null(subsystem(OTHER));
+	assert_int_equal(snapshot_port(model_snapshot(&model), port.id)->subsystems.count, 1);
+	assert_int_equal(model_remove_device(&model, "disk"), 0);
+	assert_refused(model_remove_subsystem(&model, OTHER), -ENOENT, OTHER);
+	assert_refused(model_remove_subsystem(&model, NQN_DISCOVERY), -EINVAL, "discovery");
+}
+
+static void test_hosts_by_name_and_address(void **state)
+{
+	assert_true(subsystem_allows(subsystem(NQN), HOST));
+	assert_int_equal(model_allow_any_host(&model, NQN, false), 0);
+	assert_false(subsystem_allows(subsystem(NQN), HOST));
+	assert_int_equal(model_allow_host(&model, NQN, HOST), 0);
+	assert_true(subsystem_allows(subsystem(NQN), HOST));
+	assert_false(subsystem_allows(subsystem(NQN), GUEST));
+	assert_refused(model_allow_host(&model, NQN, HOST), -EEXIST, HOST);
+	assert_refused(model_allow_host(&model, NQN, "me"), -EINVAL, "'me'");
+	assert_refused(model_forbid_host(&model, NQN, GUEST), -ENOENT, GUEST);
+	assert_int_equal(model_forbid_host(&model, NQN, HOST), 0);
+	assert_false(subsystem_allows(subsystem(NQN), HOST));
+
+	assert_true(subsystem_allows_address(subsystem(NQN), "203.0.113.1"));
+	assert_int_equal(model_allow_address(&model, NQN, "192.0.2.0/24"), 0);
+	assert_int_equal(model_allow_address(&model, NQN, "2001:db8::/32"), 0);
+	assert_false(subsystem_allows_address(subsystem(NQN), "203.0.113.1"));
+	assert_true(subsystem_allows_address(subsystem(NQN), "192.0.2.77"));
+	assert_true(subsystem_allows_address(subsystem(NQN), "2001:db8::1"));
+	assert_refused(model_allow_address(&model, NQN, "192.0.2.0/24"), -EEXIST, "192.0.2.0/24");
+	assert_refused(model_allow_address(&model, NQN, "all"), -EINVAL, "'all'");
+	assert_refused(model_forbid_address(&model, NQN, "192.0.2.0/25"), -ENOENT, "/25");
+	assert_int_equal(model_forbid_address(&model, NQN, "192.0.2.0/24"), 0);
+	assert_false(subsystem_allows_address(subsystem(NQN), "192.0.2.77"));
+}
+
+/* ---- ports and referrals ------------------------------------------------------------------ */
+
+static void test_ports_and_links(void **state)
+{
+	struct port_settings any = { .address = "::", .service = 4420 };
+	struct port_settings one = { .id = 7, .address = "192.0.2.1", .service = 4420 };
+	struct port_settings bad = { .address = "localhost" };
+	const struct port *p;
+
+	assert_int_equal(model_add_port(&model, &any), 0);
+	assert_int_equal(any.id, 1);
+	assert_int_equal(model_add_port(&model, &one), 0);
+	assert_refused(model_add_port(&model, &one), -EEXIST, "port 7");
+	assert_refused(model_add_port(&model, &bad), -EINVAL, "'localhost'");
+	p = snapshot_port(model_snapshot(&model), 1);
+	assert_true(p->is_any && p->is_ipv6);
+	assert_false(port_serves(p, subsystem(NQN)));
+	assert_int_equal(model_link(&model, 1, NQN), 0);
+	assert_true(port_serves(snapshot_port(model_snapshot(&model), 1), subsystem(NQN)));
+	assert_refused(model_link(&model, 1, NQN), -EEXIST, "already");
+	assert_refused(model_link(&model, 2, NQN), -ENOENT, "port 2");
+	assert_refused(model_link(&model, 7, OTHER), -ENOENT, OTHER);
+	assert_refused(model_unlink(&model, 7, NQN), -ENOENT, "does not serve");
+	assert_int_equal(model_unlink(&model, 1, NQN), 0);
+	assert_int_equal(model_remove_port(&model, 1), 0);
+	assert_refused(model_remove_port(&model, 1), -ENOENT, "port 1");
+}
+
+static void test_referrals(void **state)
+{
+	struct referral_settings r = { .address = "192.0.2.9", .service = 8009, .port_id = 3 };
+	struct referral_settings none = { .address = "192.0.2.9" };
+	const struct referral *made;
+
+	assert_int_equal(model_add_referral(&model, &r), 0);
+	made = model_snapshot(&model)->referrals.at[0];
+	assert_string_equal(made->nqn, NQN_DISCOVERY);
+	assert_int_equal(made->port_id, 3);
+	assert_refused(model_add_referral(&model, &r), -EEXIST, "192.0.2.9 port 8009");
+	assert_refused(model_add_referral(&model, &none), -EINVAL, "port 0");
+	assert_refused(model_remove_referral(&model, "192.0.2.9", 8010), -ENOENT, "port 8010");
+	assert_int_equal(model_remove_referral(&model, "192.0.2.9", 8009), 0);
+	assert_int_equal(model_snapshot(&model)->referrals.count, 0);
+}
+
+/* ---- several changes at once ----------------------------------------------------------------- */
+
+static void test_nobody_sees_what_is_not_committed(void **state)
+{
+	const struct snapshot *before = model.current;
+
+	assert_int_equal(model_begin(&model), 0);
+	assert_refused(model_begin(&model), -EBUSY, "has begun");
+	add_subsystem(OTHER);
+	add_namespace(OTHER, 1, "disk", false);
+	assert_non_null(subsystem(OTHER));
+	assert_ptr_equal(model.current, before);
+	assert_null(snapshot_subsystem(model.current, OTHER));
+	assert_int_equal(model_commit(&model), 0);
+	assert_non_null(snapshot_subsystem(model.current, OTHER));
+	assert_int_equal(model_commit(&model), -EINVAL);
+}
+
+static void test_an_abort_takes_everything_back(void **state)
+{
+	struct backend mine = disk;
+	uint64_t generation = model.current->generation;
+
+	add_namespace(NQN, 1, "disk", false);
+	assert_int_equal(model_begin(&model), 0);
+	assert_int_equal(model_add_device(&model, "mine", NULL, &mine), 0);
+	add_namespace(NQN, 2, "mine", false);
+	assert_int_equal(model_remove_namespace(&model, NQN, 1), 0);
+	assert_int_equal(model_allow_any_host(&model, NQN, false), 0);
+	add_subsystem(OTHER);
+	assert_refused(model_link(&model, 1, NQN), -ENOENT, "port 1");
+	model_abort(&model);
+	assert_int_equal(closed, 1);
+	assert_non_null(view_namespace(view(HOST), 1));
+	assert_null(view_namespace(view(HOST), 2));
+	assert_null(subsystem(OTHER));
+	assert_true(subsystem_allows(subsystem(NQN), HOST));
+	assert_int_equal(model.current->generation, generation);
+}
+
+static void test_the_generation_counts_what_discovery_shows(void **state)
+{
+	uint64_t before = model.current->generation;
+
+	add_namespace(NQN, 1, "disk", false);
+	assert_int_equal(model.current->generation, before);
+	add_subsystem(OTHER);
+	assert_int_equal(model.current->generation, before + 1);
+	assert_int_equal(model_begin(&model), 0);
+	assert_int_equal(model_allow_host(&model, NQN, HOST), 0);
+	assert_int_equal(model_remove_subsystem(&model, OTHER), 0);
+	assert_int_equal(model_commit(&model), 0);
+	assert_int_equal(model.current->generation, before + 2);
+}
+
+/* ---- counters ------------------------------------------------------------------------------ */
 
 static void *work(void *argument)
 {
-	struct health *h = argument;
+	struct ns_lane *l = argument;
 
 	for (uint64_t i = 0; i < COMMANDS; i++) {
-		health_add(&h->reads, 1);
-		health_add(&h->writes, 2);
-		health_add(&h->sectors_read, 8);
-		health_add(&h->sectors_written, i);
+		lane_enter(l);
+		lane_add(&l->reads, 1);
+		lane_add(&l->writes, 2);
+		lane_add(&l->sectors_read, 8);
+		lane_add(&l->sectors_written, i);
+		lane_leave(l);
 	}
 	return NULL;
 }
@@ -104,17 +437,21 @@ static void test_health_is_the_sum_and_exact(void **state)
 {
 	struct health_total t, last = { 0 };
 	pthread_t threads[WORKERS];
+	struct namespace *ns;
 
+	add_namespace(NQN, 1, "disk", false);
+	ns = view_namespace(view(HOST), 1);
 	for (unsigned int i = 0; i < WORKERS; i++)
-		pthread_create(&threads[i], NULL, work, &model.subsystem.health[i]);
+		pthread_create(&threads[i], NULL, work, &ns->lanes[i]);
 	for (int i = 0; i < 1000; i++) {	/* read meanwhile: it only grows */
-		t = model_health(&model.subsystem);
+		t = life_health(subsystem(NQN)->life);
 		assert_true(t.reads >= last.reads && t.sectors_written >= last.sectors_written);
 		last = t;
 	}
 	for (unsigned int i = 0; i < WORKERS; i++)
 		pthread_join(threads[i], NULL);
-	t = model_health(&model.subsystem);
+	assert_int_equal(model_remove_namespace(&model, NQN, 1), 0);
+	t = life_health(subsystem(NQN)->life);
 	assert_int_equal(t.reads, WORKERS * COMMANDS);
 	assert_int_equal(t.writes, 2 * WORKERS * COMMANDS);
 	assert_int_equal(t.sectors_read, 8 * WORKERS * COMMANDS);
@@ -125,8 +462,9 @@ static void test_health_is_the_sum_and_exact(void **state)
 /* No two workers write to one line. */
 static void test_each_worker_has_a_line_of_its_own(void **state)
 {
-	assert_int_equal(sizeof(struct health) % 64, 0);
-	assert_int_equal((uintptr_t)model.subsystem.health % 64, 0);
+	add_namespace(NQN, 1, "disk", false);
+	assert_int_equal(sizeof(struct ns_lane) % 64, 0);
+	assert_int_equal((uintptr_t)view_namespace(view(HOST), 1)->lanes % 64, 0);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_model, close_model)
@@ -136,6 +474,21 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_namespaces_by_number),
 		CASE(test_namespaces_in_order_however_they_came),
+		CASE(test_the_lowest_number_that_is_free),
+		CASE(test_namespaces_that_are_refused),
+		CASE(test_identifiers_are_those_given_or_derived),
+		CASE(test_hidden_namespaces_are_shown_to_some),
+		CASE(test_a_device_is_closed_when_nothing_has_it),
+		CASE(test_names_of_devices),
+		CASE(test_what_is_in_use_stays),
+		CASE(test_settings_that_are_refused),
+		CASE(test_a_removed_subsystem_takes_all_along),
+		CASE(test_hosts_by_name_and_address),
+		CASE(test_ports_and_links),
+		CASE(test_referrals),
+		CASE(test_nobody_sees_what_is_not_committed),
+		CASE(test_an_abort_takes_everything_back),
+		CASE(test_the_generation_counts_what_discovery_shows),
 		CASE(test_health_is_the_sum_and_exact),
 		CASE(test_each_worker_has_a_line_of_its_own),
 	};

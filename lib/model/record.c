@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Records of namespaces, their lanes, and the lives of subsystems. */
+#include "model/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- lives ---------------------------------------------------------------------------- */
+
+struct subsystem_life *life_get(struct subsystem_life *l)
+{
+	atomic_fetch_add_explicit(&l->refs, 1, memory_order_relaxed);
+	return l;
+}
+
+void life_put(struct subsystem_life *l)
+{
+	if (atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	pthread_mutex_destroy(&l->lock);
+	free(l);
+}
+
+static void add(struct health_total *to, const struct health_total *t)
+{
+	to->reads += t->reads;
+	to->writes += t->writes;
+	to->sectors_read += t->sectors_read;
+	to->sectors_written += t->sectors_written;
+}
+
+static uint64_t get(const _Atomic uint64_t *counter)
+{
+	return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+/* Its own and that of the records before it.  life->lock is held. */
+static struct health_total record_health(const struct namespace *ns)
+{
+	struct health_total t = ns->before;
+
+	for (unsigned int i = 0; i < ns->lane_count; i++) {
+		const struct ns_lane *l = &ns->lanes[i];
+
+		add(&t, &(struct health_total){ get(&l->reads), get(&l->writes),
+						get(&l->sectors_read), get(&l->sectors_written) });
+	}
+	return t;
+}
+
+static struct health_total sum(struct subsystem_life *life, uint32_t nsid)
+{
+	struct health_total t = { 0 };
+
+	pthread_mutex_lock(&life->lock);
+	if (!nsid)
+		t = life->gone;
+	list_for_each(l, &life->records) {
+		const struct namespace *ns = list_entry(l, struct namespace, link);
+		struct health_total one;
+
+		if (nsid && ns->nsid != nsid)
+			continue;
+		one = record_health(ns);
+		add(&t, &one);
+	}
+	pthread_mutex_unlock(&life->lock);
+	return t;
+}
+
+struct health_total life_health(struct subsystem_life *life)
+{
+	return sum(life, 0);
+}
+
+struct health_total life_namespace_health(struct subsystem_life *life, uint32_t nsid)
+{
+	return sum(life, nsid);
+}
+
+/* ---- records -------------------------------------------------------------------------- */
+
+struct namespace *record_new(const struct namespace *facts, unsigned int lanes)
+{
+	struct namespace *ns = malloc(sizeof(*ns));
+
+	if (!ns)
+		return NULL;
+	*ns = *facts;
+	ns->lanes = aligned_alloc(_Alignof(struct ns_lane), lanes * sizeof(*ns->lanes));
+	if (!ns->lanes) {
+		free(ns);
+		return NULL;
+	}
+	memset(ns->lanes, 0, lanes * sizeof(*ns->lanes));
+	ns->lane_count = lanes;
+	ns->refs = 1;
+	ns->before = (struct health_total){ 0 };
+	list_init(&ns->retired);
+	ns->device->refs++;
+	life_get(ns->life);
+	pthread_mutex_lock(&ns->life->lock);
+	list_append(&ns->life->records, &ns->link);
+	pthread_mutex_unlock(&ns->life->lock);
+	return ns;
+}
+
+struct namespace *record_get(struct namespace *ns)
+{
+	ns->refs++;
+	return ns;
+}
+
+void record_put(struct namespace *ns, struct list *retired)
+{
+	if (!--ns->refs)
+		list_append(retired, &ns->retired);
+}
+
+bool record_is_idle(const struct namespace *ns)
+{
+	for (unsigned int i = 0; i < ns->lane_count; i++)
+		if (atomic_load_explicit(&ns->lanes[i].in_flight, memory_order_acquire))
+			return false;
+	return true;
+}
+
+/* The record that took its place; NULL: there is none. */
+static struct namespace *successor(const struct namespace *ns)
+{
+	for (struct list *l = ns->link.next; l != &ns->life->records; l = l->next) {
+		struct namespace *other = list_entry(l, struct namespace, link);
+
+		if (other->nsid == ns->nsid && other->device == ns->device)
+			return other;
+	}
+	return NULL;
+}
+
+void record_free(struct namespace *ns)
+{
+	struct subsystem_life *life = ns->life;
+	struct health_total t;
+	struct namespace *next;
+
+	pthread_mutex_lock(&life->lock);
+	t = record_health(ns);
+	next = successor(ns);
+	add(next ? &next->before : &life->gone, &t);
+	list_remove(&ns->link);
+	pthread_mutex_unlock(&life->lock);
+	list_remove(&ns->retired);
+	device_put(ns->device);
+	life_put(life);
+	free(ns->lanes);
+	free(ns);
+}
