@@ -304,6 +304,11 @@ const struct log *journal_log(const struct journal *j)
 	return &j->log;
 }
 
+void journal_set_level(struct journal *j, enum log_level level)
+{
+	atomic_store_explicit(&j->log.level, level, memory_order_relaxed);
+}
+
 void journal_to_syslog(struct journal *j)
 {
 	openlog("nvmfd", LOG_PID | LOG_NDELAY, LOG_DAEMON);

@@ -20,6 +20,8 @@ struct journal;
  * Until journal_start each sentence is out when it has been said.  0 or -ENOMEM. */
 int journal_open(struct journal **, bool debug);
 const struct log *journal_log(const struct journal *);
+/* What is less urgent is dropped from now on. */
+void journal_set_level(struct journal *, enum log_level);
 /* To syslog from now on.  Before journal_start. */
 void journal_to_syslog(struct journal *);
 /* Starts the thread, so after the last fork.  0 or -errno. */

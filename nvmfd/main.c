@@ -7,6 +7,7 @@
 #include "server.h"
 #include "state.h"
 #include "version.h"
+#include "rpc/socket.h"
 #include "wire/fabrics.h"
 
 #include <errno.h>
@@ -130,9 +131,16 @@ static int open_server(struct nvmfd *n)
 	struct server_setup setup = {
 		.options = &n->options, .nqn = n->state.nqn, .serial = n->state.serial,
 		.devices = n->devices, .device_count = n->options.device_count,
-		.log = journal_log(n->journal) };
-	int r = server_open(&n->server, &setup, n->error, sizeof(n->error));
+		.journal = n->journal, .rpc_socket = n->options.rpc_socket };
+	char rpc_socket[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	int r;
 
+	if (!setup.rpc_socket && is_background(n) &&
+	    !rpc_socket_default_path(rpc_socket, sizeof(rpc_socket))) {
+		setup.rpc_socket = rpc_socket;
+		setup.rpc_is_default = true;
+	}
+	r = server_open(&n->server, &setup, n->error, sizeof(n->error));
 	return r ? r : write_ports(n);
 }
 

@@ -81,6 +81,12 @@ static const struct option_row rows[] = {
 	  .help = "where to write the process id" },
 	{ .name = "ports-file", .argument = "FILE", .kind = KIND_TEXT, .offset = FIELD(ports_file),
 	  .help = "where to write the ports, once it listens" },
+	{ .name = "rpc-socket", .argument = "FILE", .kind = KIND_TEXT, .offset = FIELD(rpc_socket),
+	  .help = "the Unix socket that takes JSON-RPC calls, as nvmfctl makes" },
+	{ .name = "wait-for-rpc", .kind = KIND_FLAG, .offset = FIELD(wait_for_rpc),
+	  .help = "serve nobody before the call framework_start_init" },
+	{ .name = "rpc-group", .argument = "NAME", .kind = KIND_TEXT, .offset = FIELD(rpc_group),
+	  .help = "the group whose members may call, besides root and this user" },
 	{ .name = "state-file", .argument = "FILE", .kind = KIND_TEXT, .offset = FIELD(state_file),
 	  .help = "where the default NQN and serial number are kept" },
 	{ .name = "c2h-success", .argument = "WHEN", .kind = KIND_CHOICE, .offset = FIELD(c2h_success),
@@ -341,6 +347,8 @@ static int check_together(const struct nvmfd_options *o, struct sentence *s)
 	if (o->io_port && o->io_port == o->discovery_port)
 		return refuse(s, -EINVAL, "--io-port and --discovery-port are both %ju: they must differ "
 			      "(the I/O port answers discovery as well)", (uintmax_t)o->io_port);
+	if (o->wait_for_rpc && !o->rpc_socket && (o->foreground || o->debug))
+		return refuse(s, -EINVAL, "--wait-for-rpc: nobody could call; say where with --rpc-socket");
 	/* A part of the buffers is kept back for what can't wait. */
 	if (o->buffers < 2 * o->mdts)
 		return refuse(s, -EINVAL, "--buffers: %ju bytes do not hold two commands of --mdts (%ju bytes)",

@@ -30,6 +30,9 @@ struct nvmfd_options {
 	size_t listen_count;		/* 0: every address, IPv4 and IPv6 */
 	const char *pidfile;		/* NULL: the default, when detached */
 	const char *ports_file;		/* NULL: none */
+	const char *rpc_socket;		/* NULL: the default, when detached */
+	bool wait_for_rpc;		/* serve nobody before it is told to */
+	const char *rpc_group;		/* whose members may call, too; NULL: nobody's */
 	const char *state_file;		/* NULL: the default */
 	uint32_t c2h_success;		/* enum options_c2h_success */
 	uint32_t engine;		/* enum io_engine_kind */

@@ -3,6 +3,8 @@
 #include "daemon.h"
 #include "storage.h"
 #include "backend/engine.h"
+#include "rpc/rpc.h"
+#include "rpc/target.h"
 #include "target/service.h"
 #include "nvmf/version.h"
 
@@ -42,6 +44,8 @@ struct control {
 struct server {
 	struct service service;
 	struct control control;
+	struct rpc_target rpc_target;
+	struct rpc *rpc;		/* NULL: there is none */
 	struct bench *benches;		/* [station] */
 	const struct nvmfd_options *options;
 	uint16_t io_port, discovery_port;
@@ -177,10 +181,58 @@ static int fill_service(struct server *s, const struct server_setup *setup, char
 				 setup->options->devices, setup->device_count, error, error_size);
 	if (!r)
 		r = listen_everywhere(s, setup->nqn, error, error_size);
-	if (!r)
-		r = service_start(&s->service, error, error_size);
+	return r;
+}
+
+/* ---- the RPC server --------------------------------------------------------------------------- */
+
+static int start_service(struct rpc_target *t, char *error, size_t error_size)
+{
+	return service_start(t->service, error, error_size);
+}
+
+static int open_rpc(struct server *s, const struct server_setup *setup, char *error,
+		    size_t error_size)
+{
+	struct rpc_setup rpc = { .loop = s->control.worker, .path = setup->rpc_socket,
+				 .group = s->options->rpc_group, .log = s->log,
+				 .interface = &s->rpc_target.interface };
+	char sentence[256];
+	int r;
+
+	s->rpc_target = (struct rpc_target){ .service = &s->service, .journal = setup->journal,
+					     .start = start_service };
+	rpc_target_open(&s->rpc_target, s->options->wait_for_rpc);
+	if (!setup->rpc_socket)
+		return 0;
+	r = rpc_open(&s->rpc, &rpc, sentence, sizeof(sentence));
+	if (r && setup->rpc_is_default && !s->options->wait_for_rpc) {
+		log_say(s->log, LOG_WARNING, "takes no calls: %s: %s", setup->rpc_socket, sentence);
+		return 0;
+	}
 	if (r)
-		service_close(&s->service);
+		snprintf(error, error_size, "--rpc-socket %s: %s", setup->rpc_socket, sentence);
+	return r;
+}
+
+static void close_rpc(struct server *s)
+{
+	/* Who waits is told before he is cut off. */
+	rpc_target_close(&s->rpc_target);
+	rpc_close(s->rpc);
+}
+
+/* Hosts come last. */
+static int start_serving(struct server *s, const struct server_setup *setup, char *error,
+			 size_t error_size)
+{
+	int r = open_rpc(s, setup, error, error_size);
+
+	if (r || s->options->wait_for_rpc)
+		return r;
+	r = service_start(&s->service, error, error_size);
+	if (r)
+		close_rpc(s);
 	return r;
 }
 
@@ -213,12 +265,17 @@ int server_open(struct server **result, const struct server_setup *setup, char *
 		snprintf(error, error_size, "out of memory");
 	} else {
 		s->options = setup->options;
-		s->log = setup->log;
+		s->log = journal_log(setup->journal);
 		r = open_control(s, error, error_size);
 		if (!r)
 			r = open_service(s, error, error_size);
-		if (!r)
+		if (!r) {
 			r = fill_service(s, setup, error, error_size);
+			if (!r)
+				r = start_serving(s, setup, error, error_size);
+			if (r)
+				service_close(&s->service);
+		}
 	}
 	if (!r)
 		*result = s;
@@ -292,6 +349,7 @@ int server_run(struct server *s, int signals)
 
 bool server_close(struct server *s)
 {
+	close_rpc(s);
 	if (!service_end(&s->service, END_DEADLINE_MS)) {
 		/* Nor are the workers waited for: one of them may hang in there. */
 		log_say(s->log, LOG_ERROR, "ends with commands still at the storage");

@@ -6,8 +6,8 @@
 #ifndef NVMFD_SERVER_H
 #define NVMFD_SERVER_H
 
-#include "base/log.h"
 #include "device_spec.h"
+#include "journal.h"
 #include "options.h"
 #include "state.h"
 
@@ -21,7 +21,11 @@ struct server_setup {
 	const char *nqn, *serial;
 	struct device_spec *devices;	/* numbered */
 	size_t device_count;
-	const struct log *log;
+	struct journal *journal;
+	/* The socket of the RPC server; NULL: none.  `is_default`: where it is in use, the
+	 * daemon does without. */
+	const char *rpc_socket;
+	bool rpc_is_default;
 };
 
 /* Opens everything and serves.  The options must outlive it.  0, or -errno with a

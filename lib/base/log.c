@@ -23,7 +23,8 @@ void log_say(const struct log *log, enum log_level level, const char *format, ..
 	char sentence[512];
 	va_list ap;
 
-	if (!log || !log->write || level > log->level)
+	if (!log || !log->write ||
+	    level > atomic_load_explicit(&log->level, memory_order_relaxed))
 		return;
 	va_start(ap, format);
 	vsnprintf(sentence, sizeof(sentence), format, ap);

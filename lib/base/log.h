@@ -4,10 +4,13 @@
 #ifndef NVMF_BASE_LOG_H
 #define NVMF_BASE_LOG_H
 
+#include <stdatomic.h>
+
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_NOTICE, LOG_DEBUG };
 
 struct log {
-	enum log_level level;	/* what is less urgent is dropped */
+	/* What is less urgent is dropped; may be changed while others write. */
+	_Atomic enum log_level level;
 	/* One sentence without line ends and control characters; called from any
 	 * thread. */
 	void (*write)(void *context, enum log_level, const char *sentence);

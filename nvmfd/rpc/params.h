@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A method's parameters: rows of a table say how each is called, what it is and
+ * where it goes, so that no method looks at JSON itself.
+ */
+#ifndef NVMFD_RPC_PARAMS_H
+#define NVMFD_RPC_PARAMS_H
+
+#include <jansson.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum rpc_type {
+	RPC_TEXT,			/* const char *, of the request */
+	RPC_BOOL,			/* bool */
+	RPC_U16,			/* uint16_t */
+	RPC_U32,			/* uint32_t */
+	RPC_U64,			/* uint64_t, up to INT64_MAX */
+	RPC_UUID,			/* struct rpc_bytes, 16 of them */
+	RPC_HEX16,			/* struct rpc_bytes: 32 hexadecimal digits */
+	RPC_HEX8,			/* struct rpc_bytes: 16 of them */
+	RPC_OBJECT,			/* what `inner` says, beginning at the destination */
+};
+
+struct rpc_bytes {
+	bool is_given;
+	uint8_t bytes[16];
+};
+
+/* A row; the last has no name. */
+struct rpc_param {
+	const char *name;
+	enum rpc_type type;
+	bool is_required;
+	size_t at;			/* its destination, in the method's structure */
+	const struct rpc_param *inner;
+};
+
+/*
+ * Fills in what is given and leaves alone what is not.  0, or -EINVAL with a sentence:
+ * one is missing, not known or of another type.  `params` NULL: none are given.
+ */
+int rpc_params_decode(const struct rpc_param *, const json_t *params, void *to, char *error,
+		      size_t error_size);
+
+#endif
