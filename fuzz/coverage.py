@@ -18,7 +18,7 @@ import subprocess
 import sys
 
 LEAST = 90
-MUST = ['lib/pdu', 'lib/tcp', 'lib/controller']
+MUST = ['lib/pdu', 'lib/tcp', 'lib/controller', 'nvmfd/config']
 
 
 def replay(source, build):

@@ -335,6 +335,27 @@ static int write_all(int fd, const char *text)
 	return fsync(fd) ? -errno : 0;
 }
 
+/* That the name leads to the new file must last, too. */
+static int sync_folder(const char *path)
+{
+	char folder[PATH_MAX];
+	char *slash;
+	int fd, code;
+
+	snprintf(folder, sizeof(folder), "%s", path);
+	slash = strrchr(folder, '/');
+	if (slash)
+		slash[slash == folder] = 0;
+	fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* Who may write to a folder need not be allowed to read it. */
+	if (fd < 0)
+		return errno == EACCES ? 0 : -errno;
+	/* Some file systems can't, and say EINVAL. */
+	code = fsync(fd) && errno != EINVAL ? -errno : 0;
+	close(fd);
+	return code;
+}
+
 int write_file_atomically(const char *path, const char *text, unsigned int mode)
 {
 	char beside[PATH_MAX];
@@ -351,7 +372,9 @@ int write_file_atomically(const char *path, const char *text, unsigned int mode)
 	close(fd);
 	if (!code && rename(beside, path))
 		code = -errno;
-	if (code)
+	if (code) {
 		unlink(beside);
-	return code;
+		return code;
+	}
+	return sync_folder(path);
 }

@@ -7,6 +7,7 @@
 #include "server.h"
 #include "state.h"
 #include "version.h"
+#include "config/config.h"
 #include "rpc/socket.h"
 #include "wire/fabrics.h"
 
@@ -249,6 +250,48 @@ static int serve(struct nvmfd *n)
 	return run(n);
 }
 
+/* ---- --check ------------------------------------------------------------------------------------- */
+
+static void print_mistakes(const struct config_mistakes *m, const char *file)
+{
+	for (size_t i = 0; i < m->count; i++) {
+		char *line = config_mistake_line(&m->list[i], file);
+
+		fprintf(stderr, "%s\n", line ? line : "out of memory");
+		free(line);
+	}
+	if (m->others)
+		fprintf(stderr, "%s: and %zu more mistakes\n", file, m->others);
+	if (m->out_of_memory)
+		fprintf(stderr, "%s: out of memory\n", file);
+}
+
+static size_t count_namespaces(const struct config *c)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < c->subsystem_count; i++)
+		count += c->subsystems[i].namespace_count;
+	return count;
+}
+
+static int check(const struct nvmfd_options *o)
+{
+	const char *file = strcmp(o->config, "-") ? o->config : "standard input";
+	struct config_mistakes mistakes;
+	struct config config;
+	int r = config_load(&config, o->config, &mistakes);
+
+	print_mistakes(&mistakes, file);
+	config_mistakes_free(&mistakes);
+	if (r)
+		return EXIT_FAILURE;
+	printf("%s: no mistake; subsystems: %zu, namespaces: %zu, ports: %zu, hosts: %zu\n", file,
+	       config.subsystem_count, count_namespaces(&config), config.port_count, config.host_count);
+	config_free(&config);
+	return EXIT_SUCCESS;
+}
+
 int main(int argc, char **argv)
 {
 	struct nvmfd n = { .report = -1, .signals = -1, .pidfile.fd = -1 };
@@ -266,6 +309,12 @@ int main(int argc, char **argv)
 	if (n.options.action == OPTIONS_VERSION) {
 		version_print(stdout);
 		return EXIT_SUCCESS;
+	}
+	if (n.options.check)
+		return check(&n.options);
+	if (n.options.config) {
+		fprintf(stderr, "nvmfd: --config: serving what a file says is not built yet, only --check\n");
+		return EXIT_FAILURE;
 	}
 	if (journal_open(&n.journal, n.options.debug)) {
 		fprintf(stderr, "nvmfd: out of memory\n");

@@ -36,6 +36,8 @@ struct option_row {
 	const char *standard;		/* the default, as one would type it */
 	uint64_t least, most, unit;
 	const char *const *choices;
+	bool in_file;			/* a configuration file may set it */
+	bool not_with_file;		/* what it says is the file's to say */
 	const char *help;
 };
 
@@ -56,6 +58,10 @@ static const struct option_row rows[] = {
 	  .help = "stay in the foreground and say more" },
 	{ .name = "foreground", .kind = KIND_FLAG, .offset = FIELD(foreground),
 	  .help = "stay in the foreground" },
+	{ .letter = 'c', .name = "config", .argument = "FILE", .kind = KIND_TEXT, .offset = FIELD(config),
+	  .help = "what to serve, as `nvmetcli save` writes it; - reads standard input" },
+	{ .name = "check", .kind = KIND_FLAG, .offset = FIELD(check),
+	  .help = "say every mistake of the configuration, and serve nothing" },
 	{ .letter = 'F', .name = "allow-sqflow-off", .kind = KIND_FLAG, .offset = FIELD(allow_sqflow_off),
 	  .help = "hosts may switch SQ flow control off" },
 	{ .letter = 'G', .name = "allow-data-digest", .kind = KIND_FLAG, .offset = FIELD(allow_data_digest),
@@ -65,62 +71,73 @@ static const struct option_row rows[] = {
 	{ .letter = 'K', .name = "kernel", .kind = KIND_FLAG, .offset = FIELD(kernel),
 	  .help = "hand I/O to the kernel's target (not built yet)" },
 	{ .letter = 'P', .name = "discovery-port", .argument = "PORT", .kind = KIND_NUMBER,
-	  .offset = FIELD(discovery_port), .standard = "8009", .most = 65535,
+	  .offset = FIELD(discovery_port), .standard = "8009", .most = 65535, .not_with_file = true,
 	  .help = "TCP port of the discovery controller; 0 takes any free one" },
 	{ .letter = 'p', .name = "io-port", .argument = "PORT", .kind = KIND_NUMBER,
-	  .offset = FIELD(io_port), .standard = "4420", .most = 65535,
+	  .offset = FIELD(io_port), .standard = "4420", .most = 65535, .not_with_file = true,
 	  .help = "TCP port of the I/O controllers; 0 takes any free one" },
 	{ .letter = 't', .name = "transport", .argument = "NAME", .kind = KIND_CHOICE,
 	  .offset = FIELD(transport), .standard = "tcp", .choices = transports,
 	  .help = "the transport: tcp" },
 	{ .letter = 'n', .name = "subnqn", .argument = "NQN", .kind = KIND_NQN, .offset = FIELD(subnqn),
+	  .not_with_file = true,
 	  .help = "the subsystem's name; by default this machine's own" },
-	{ .name = "listen", .argument = "ADDR", .kind = KIND_ADDRESS,
+	{ .name = "listen", .argument = "ADDR", .kind = KIND_ADDRESS, .not_with_file = true,
 	  .help = "an IPv4 or IPv6 address to listen on, may be repeated; by default every one" },
 	{ .name = "pidfile", .argument = "FILE", .kind = KIND_TEXT, .offset = FIELD(pidfile),
 	  .help = "where to write the process id" },
 	{ .name = "ports-file", .argument = "FILE", .kind = KIND_TEXT, .offset = FIELD(ports_file),
 	  .help = "where to write the ports, once it listens" },
 	{ .name = "rpc-socket", .argument = "FILE", .kind = KIND_TEXT, .offset = FIELD(rpc_socket),
+	  .in_file = true,
 	  .help = "the Unix socket that takes JSON-RPC calls, as nvmfctl makes" },
 	{ .name = "wait-for-rpc", .kind = KIND_FLAG, .offset = FIELD(wait_for_rpc),
 	  .help = "serve nobody before the call framework_start_init" },
 	{ .name = "rpc-group", .argument = "NAME", .kind = KIND_TEXT, .offset = FIELD(rpc_group),
+	  .in_file = true,
 	  .help = "the group whose members may call, besides root and this user" },
 	{ .name = "state-file", .argument = "FILE", .kind = KIND_TEXT, .offset = FIELD(state_file),
 	  .help = "where the default NQN and serial number are kept" },
 	{ .name = "c2h-success", .argument = "WHEN", .kind = KIND_CHOICE, .offset = FIELD(c2h_success),
-	  .standard = "spec", .choices = successes,
+	  .standard = "spec", .choices = successes, .in_file = true,
 	  .help = "end reads by the SUCCESS flag: spec (without SQ flow control only) or always" },
 	{ .name = "engine", .argument = "NAME", .kind = KIND_CHOICE, .offset = FIELD(engine),
-	  .standard = "auto", .choices = engines,
+	  .standard = "auto", .choices = engines, .in_file = true,
 	  .help = "file I/O by uring, by threads, or auto: uring where the kernel has it" },
 	{ .name = "workers", .argument = "N", .kind = KIND_NUMBER, .offset = FIELD(workers),
-	  .least = 1, .most = 256, .help = "event loops; by default one per CPU" },
+	  .least = 1, .most = 256, .in_file = true,
+	  .help = "event loops; by default one per CPU" },
 	{ .name = "poll", .argument = "USEC", .kind = KIND_NUMBER, .offset = FIELD(poll),
-	  .standard = "0", .most = 1000000,
+	  .standard = "0", .most = 1000000, .in_file = true,
 	  .help = "how long an event loop spins for more before it sleeps, where that pays" },
 	{ .name = "io-queues", .argument = "N", .kind = KIND_NUMBER, .offset = FIELD(io_queues),
-	  .standard = "128", .least = 1, .most = 65535, .help = "most I/O queues of a controller" },
+	  .standard = "128", .least = 1, .most = 65535, .in_file = true,
+	  .help = "most I/O queues of a controller" },
 	{ .name = "queue-entries", .argument = "N", .kind = KIND_NUMBER, .offset = FIELD(queue_entries),
-	  .standard = "1024", .least = 16, .most = 4096, .help = "most entries of an I/O queue" },
+	  .standard = "1024", .least = 16, .most = 4096, .in_file = true,
+	  .help = "most entries of an I/O queue" },
 	{ .name = "nn", .argument = "N", .kind = KIND_NUMBER, .offset = FIELD(nn),
-	  .standard = "256", .least = 1, .most = 65535, .help = "highest namespace identifier" },
+	  .standard = "256", .least = 1, .most = 65535, .in_file = true,
+	  .help = "highest namespace identifier" },
 	{ .name = "mdts", .argument = "SIZE", .kind = KIND_POWER, .offset = FIELD(mdts),
-	  .standard = "1M", .least = 4 * KiB, .most = 32 * MiB, .help = "most data of a command" },
+	  .standard = "1M", .least = 4 * KiB, .most = 32 * MiB, .in_file = true,
+	  .help = "most data of a command" },
 	{ .name = "in-capsule-data", .argument = "SIZE", .kind = KIND_SIZE, .offset = FIELD(in_capsule_data),
-	  .standard = "16K", .most = 128 * KiB, .unit = 16, .help = "most data inside an I/O command's capsule" },
+	  .standard = "16K", .most = 128 * KiB, .unit = 16, .in_file = true,
+	  .help = "most data inside an I/O command's capsule" },
 	{ .name = "max-h2c-data", .argument = "SIZE", .kind = KIND_SIZE, .offset = FIELD(max_h2c_data),
-	  .standard = "1M", .least = 4 * KiB, .most = 32 * MiB, .unit = 4,
+	  .standard = "1M", .least = 4 * KiB, .most = 32 * MiB, .unit = 4, .in_file = true,
 	  .help = "most data of one PDU from a host" },
 	{ .name = "buffers", .argument = "SIZE", .kind = KIND_SIZE, .offset = FIELD(buffers),
-	  .standard = "64M", .least = 1 * MiB, .most = 64 * GiB, .unit = 4 * KiB,
+	  .standard = "64M", .least = 1 * MiB, .most = 64 * GiB, .unit = 4 * KiB, .in_file = true,
 	  .help = "memory for data under way, per worker" },
 	{ .name = "handshake-timeout", .argument = "SECONDS", .kind = KIND_SECONDS,
 	  .offset = FIELD(handshake_timeout), .standard = "10", .least = 1, .most = 3600,
+	  .in_file = true,
 	  .help = "how long a new connection may take to say who it is" },
 	{ .name = "association-timeout", .argument = "SECONDS", .kind = KIND_SECONDS,
 	  .offset = FIELD(association_timeout), .standard = "120", .least = 1, .most = 86400,
+	  .in_file = true,
 	  .help = "how long a disabled controller is kept" },
 	{ .letter = 'h', .name = "help", .kind = KIND_ACTION, .least = OPTIONS_HELP, .help = "this list" },
 	{ .letter = 'V', .name = "version", .kind = KIND_ACTION, .least = OPTIONS_VERSION,
@@ -184,21 +201,27 @@ static int set_size(struct nvmfd_options *o, const struct option_row *row,
 	return 0;
 }
 
+static void say_choices(const struct option_row *row, char *text, size_t size)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; row->choices[i] && used < size; i++)
+		used += (size_t)snprintf(text + used, size - used, "%s%s",
+					 !i ? "" : row->choices[i + 1] ? ", " : " or ", row->choices[i]);
+}
+
 static int set_choice(struct nvmfd_options *o, const struct option_row *row,
 		      const char *text, struct sentence *s)
 {
-	char allowed[64] = "";
+	char allowed[64];
 
 	for (uint32_t i = 0; row->choices[i]; i++) {
 		if (!strcasecmp(text, row->choices[i])) {
 			*(uint32_t *)field_of(o, row) = i;
 			return 0;
 		}
-		if (i)
-			strncat(allowed, row->choices[i + 1] ? ", " : " or ",
-				sizeof(allowed) - strlen(allowed) - 1);
-		strncat(allowed, row->choices[i], sizeof(allowed) - strlen(allowed) - 1);
 	}
+	say_choices(row, allowed, sizeof(allowed));
 	return refuse(s, -EINVAL, "--%s: '%s' is not %s", row->name, text, allowed);
 }
 
@@ -339,20 +362,54 @@ static int refuse_word(struct sentence *s, int what, char **argv)
 		      argv[optind - 1]);
 }
 
-/* What no option can tell alone. */
-static int check_together(const struct nvmfd_options *o, struct sentence *s)
+_Static_assert(ROWS <= 64, "a bit a row");
+
+static uint64_t bit_of(const struct option_row *row)
 {
-	if (o->kernel)
-		return refuse(s, -ENOTSUP, "-K: kernel mode is not built yet");
-	if (o->io_port && o->io_port == o->discovery_port)
-		return refuse(s, -EINVAL, "--io-port and --discovery-port are both %ju: they must differ "
-			      "(the I/O port answers discovery as well)", (uintmax_t)o->io_port);
-	if (o->wait_for_rpc && !o->rpc_socket && (o->foreground || o->debug))
-		return refuse(s, -EINVAL, "--wait-for-rpc: nobody could call; say where with --rpc-socket");
+	return (uint64_t)1 << (row - rows);
+}
+
+static int check_limits(const struct nvmfd_options *o, struct sentence *s)
+{
 	/* A part of the buffers is kept back for what can't wait. */
 	if (o->buffers < 2 * o->mdts)
 		return refuse(s, -EINVAL, "--buffers: %ju bytes do not hold two commands of --mdts (%ju bytes)",
 			      (uintmax_t)o->buffers, (uintmax_t)o->mdts);
+	return 0;
+}
+
+/* A file says all of what is served: the command line adds nothing to it. */
+static int check_with_file(const struct nvmfd_options *o, struct sentence *s)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (rows[i].not_with_file && o->given & bit_of(&rows[i]))
+			return refuse(s, -EINVAL, "--%s: with --config it is the file that says this",
+				      rows[i].name);
+	if (o->device_count)
+		return refuse(s, -EINVAL, "'%s': with --config it is the file that says the devices",
+			      o->devices[0]);
+	return 0;
+}
+
+/* What no option can tell alone. */
+static int check_together(const struct nvmfd_options *o, struct sentence *s)
+{
+	int err;
+
+	if (o->kernel)
+		return refuse(s, -ENOTSUP, "-K: kernel mode is not built yet");
+	if (o->check && !o->config)
+		return refuse(s, -EINVAL, "--check: of which file? Give it by --config");
+	if (o->wait_for_rpc && !o->rpc_socket && (o->foreground || o->debug))
+		return refuse(s, -EINVAL, "--wait-for-rpc: nobody could call; say where with --rpc-socket");
+	if (o->config)
+		return check_with_file(o, s);
+	if (o->io_port && o->io_port == o->discovery_port)
+		return refuse(s, -EINVAL, "--io-port and --discovery-port are both %ju: they must differ "
+			      "(the I/O port answers discovery as well)", (uintmax_t)o->io_port);
+	err = check_limits(o, s);
+	if (err)
+		return err;
 	if (!o->device_count)
 		return refuse(s, -EINVAL, "no device to serve; for example: nvmfd -d ramdisk:1G");
 	if (o->device_count > o->nn)
@@ -360,6 +417,84 @@ static int check_together(const struct nvmfd_options *o, struct sentence *s)
 			      (uintmax_t)o->nn);
 	return 0;
 }
+
+int options_defaults(struct nvmfd_options *o, char *error, size_t error_size)
+{
+	struct sentence s = { error, error_size };
+
+	return set_defaults(o, &s);
+}
+
+/* ---- what a configuration file sets ------------------------------------------------- */
+
+static const struct option_row *row_for_file(const char *name)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (rows[i].in_file && !strcmp(rows[i].name, name))
+			return &rows[i];
+	return NULL;
+}
+
+/* What the setters take, as their sentences say it. */
+static void describe(const struct option_row *row, char *text, size_t size)
+{
+	struct sentence s = { text, size };
+
+	switch (row->kind) {
+	case KIND_NUMBER:
+	case KIND_SECONDS:
+		refuse(&s, 0, "a number%s from %ju to %ju", row->kind == KIND_SECONDS ? " of seconds" : "",
+		       (uintmax_t)row->least, (uintmax_t)row->most);
+		return;
+	case KIND_SIZE:
+		refuse(&s, 0, "a multiple of %ju from %ju to %ju bytes", (uintmax_t)row->unit,
+		       (uintmax_t)row->least, (uintmax_t)row->most);
+		return;
+	case KIND_POWER:
+		refuse(&s, 0, "a power of two from %ju to %ju bytes", (uintmax_t)row->least,
+		       (uintmax_t)row->most);
+		return;
+	case KIND_CHOICE:
+		say_choices(row, text, size);
+		return;
+	default:
+		refuse(&s, 0, "a text that is not empty");
+	}
+}
+
+int options_set(struct nvmfd_options *o, const char *name, const char *value, char *error, size_t error_size)
+{
+	const struct option_row *row = row_for_file(name);
+	struct sentence s = { error, error_size };
+
+	if (!row)
+		return refuse(&s, -ENOENT, "--%s is no option that a file sets", name);
+	return o->given & bit_of(row) ? 0 : set_option(o, row, value, &s);
+}
+
+int options_check(const char *name, const char *value, char *expected, size_t size)
+{
+	const struct option_row *row = row_for_file(name);
+	struct nvmfd_options scratch = { .action = OPTIONS_SERVE };
+	char sentence[256];
+	struct sentence s = { sentence, sizeof(sentence) };
+
+	if (!row)
+		return -ENOENT;
+	if (!set_option(&scratch, row, value, &s))
+		return 0;
+	describe(row, expected, size);
+	return -EINVAL;
+}
+
+int options_check_limits(const struct nvmfd_options *o, char *error, size_t error_size)
+{
+	struct sentence s = { error, error_size };
+
+	return check_limits(o, &s);
+}
+
+/* ---- the command line ---------------------------------------------------------------- */
 
 int options_parse(struct nvmfd_options *o, int argc, char **argv, char *error, size_t error_size)
 {
@@ -377,6 +512,7 @@ int options_parse(struct nvmfd_options *o, int argc, char **argv, char *error, s
 		if (value == ':' || value == '?')
 			return refuse_word(&s, value, argv);
 		err = set_option(o, row_of(value), optarg, &s);
+		o->given |= bit_of(row_of(value));
 		if (err || o->action != OPTIONS_SERVE)
 			return err;
 	}
@@ -401,7 +537,7 @@ static void help_row(FILE *to, const struct option_row *row)
 
 void options_help(FILE *to)
 {
-	fputs("usage: nvmfd [-dFGgK] [-P PORT] [-p PORT] [-t NAME] [-n NQN] [OPTION ...] DEVICE ...\n"
+	fputs("usage: nvmfd [-dFGgK] [-c FILE] [-P PORT] [-p PORT] [-t NAME] [-n NQN] [OPTION ...] [DEVICE ...]\n"
 	      "\n"
 	      "Serves block devices, files and memory to NVMe/TCP hosts.\n"
 	      "\n", to);

@@ -22,6 +22,8 @@ struct nvmfd_options {
 	bool allow_data_digest;		/* -G */
 	bool allow_header_digest;	/* -g */
 	bool kernel;			/* -K: refused so far */
+	bool check;			/* the configuration, and no more */
+	const char *config;		/* -c: a file, "-"; NULL: none */
 	uint32_t discovery_port;	/* 0: any free one */
 	uint32_t io_port;		/* 0: any free one */
 	uint32_t transport;		/* 0: tcp, the only one */
@@ -49,6 +51,7 @@ struct nvmfd_options {
 	uint64_t buffers;		/* bytes per worker */
 	char *const *devices;		/* see device_spec.h */
 	size_t device_count;
+	uint64_t given;			/* which rows argv has: the file can't change these */
 };
 
 /*
@@ -58,6 +61,19 @@ struct nvmfd_options {
  */
 int options_parse(struct nvmfd_options *o, int argc, char **argv,
 		  char *error, size_t error_size);
+
+/* The same without a command line. */
+int options_defaults(struct nvmfd_options *o, char *error, size_t error_size);
+
+/* What a configuration file may set, by the option's long name.  -ENOENT: nothing of
+ * this name.  options_set leaves alone what the command line has given; the value
+ * must stay where it is. */
+int options_set(struct nvmfd_options *o, const char *name, const char *value,
+		char *error, size_t error_size);
+/* 0, -ENOENT, or -EINVAL with what is expected instead. */
+int options_check(const char *name, const char *value, char *expected, size_t size);
+/* Whether settings that are good alone go together. */
+int options_check_limits(const struct nvmfd_options *o, char *error, size_t error_size);
 
 void options_help(FILE *to);
 

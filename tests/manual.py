@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Holds --help and the manual page of a program against each other: options, their
 letters, arguments and defaults, the usage line, devices and keys, subcommands.
+nvmfd.conf(5) is held against the tables from which nvmfd reads the file.
 
 usage: manual.py PROGRAM PAGE
 """
@@ -36,6 +37,12 @@ DEVICE_ITEM = re.compile(r'^\.It Cm (\w+)', re.M)
 NAMED = re.compile(r'^\.Cm (.*)$|^\.It Cm (.*)$', re.M)
 # A row of limits: | A command's data | `--mdts` | 1 MiB |
 LIMIT = re.compile(r'^\|[^|]*\| `--([\w-]+)` \| ([^|]*) \|$', re.M)
+# A key of nvmfd.conf, where it stands in the tables, and an option that the file may set.
+FORM_TABLE = re.compile(r'struct config_key \w+\[\] = \{(.*?)\n\};', re.S)
+FORM_KEY = re.compile(r'\.name = "(\w+)"')
+FILE_OPTION = re.compile(r'\.name = "([\w-]+)"(?:(?!\n\t\{).)*?\.in_file = true', re.S)
+FORM_NAMED = re.compile(r'^\.(?:It )?Cm (.*)$', re.M)
+EXAMPLE = re.compile(r'^\.Bd -literal[^\n]*\n(.*?)^\.Ed$', re.M | re.S)
 KEY_TABLE = re.compile(r'struct key_row \w+\[\] = \{(.*?)\n\};', re.S)
 KEY_ROW = re.compile(r'^\t\{ "([\w-]+)",', re.M)
 
@@ -125,6 +132,24 @@ def check_devices(tap, text, page):
              sorted(rows - named) if keys < rows else ['no tables of keys in nvmfd/device_spec.c'])
 
 
+# ---- the configuration file ----------------------------------------------------------
+
+
+def check_form(tap, program, page):
+    """Every key that the file may have is in its page, and the page has no other."""
+    keys = {key for table in FORM_TABLE.findall((ROOT / 'nvmfd/config/schema.c').read_text())
+            for key in FORM_KEY.findall(table)}
+    options = {name.replace('-', '_') for name in
+               FILE_OPTION.findall((ROOT / 'nvmfd/options.c').read_text())}
+    named = set(re.findall(r'[\w-]+', ' '.join(FORM_NAMED.findall(page))))
+    tap.case('every key of the file is in the page',
+             sorted((keys | options) - named) if keys and options else ['no tables are found'])
+    tap.case('every key of the page is one of the file', sorted(named - keys - options))
+    wrong = [subprocess.run([program, '--check', '-c', '-'], input=example, capture_output=True, text=True,
+                            timeout=20).stderr for example in EXAMPLE.findall(page)]
+    tap.case('nvmfd finds no mistake in the examples', list(filter(None, wrong)) if wrong else ['no example'])
+
+
 # ---- subcommands ---------------------------------------------------------------------
 
 
@@ -148,19 +173,28 @@ def check_commands(tap, program, said, text, page):
 # ---- all -----------------------------------------------------------------------------
 
 
-def lint(page):
+def check_lint(tap, path, name):
+    what = f'mandoc finds nothing wrong in {name}'
+    if not shutil.which('mandoc'):
+        tap.skip(what, 'mandoc is not installed')
+        return
     # -W warning: style is ours to judge.
-    run = subprocess.run(['mandoc', '-T', 'lint', '-W', 'warning', page], capture_output=True, text=True)
-    return run.stdout.splitlines()
+    run = subprocess.run(['mandoc', '-T', 'lint', '-W', 'warning', path], capture_output=True, text=True)
+    tap.case(what, run.stdout.splitlines())
 
 
 def main():
     program, path = sys.argv[1:]
     name = Path(path).name
     page = Path(path).read_text()
+    tap = Tap()
+    if name.endswith('.5'):
+        check_form(tap, program, page)
+        check_lint(tap, path, name)
+        tap.end()
+        return
     run = said_by(program, '--help')
     said = options_of_help(run.stdout)
-    tap = Tap()
     tap.case('--help succeeds and names options', [] if run.returncode == 0 and said else [run.stderr])
     check_options(tap, said, options_of_page(page), name)
     check_usage(tap, run.stdout, page)
@@ -169,10 +203,7 @@ def main():
         check_devices(tap, run.stdout, page)
     if COMMAND.search(run.stdout):
         check_commands(tap, program, said, run.stdout, page)
-    if shutil.which('mandoc'):
-        tap.case(f'mandoc finds nothing wrong in {name}', lint(path))
-    else:
-        tap.skip(f'mandoc finds nothing wrong in {name}', 'mandoc is not installed')
+    check_lint(tap, path, name)
     tap.end()
 
 

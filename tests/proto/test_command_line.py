@@ -8,7 +8,7 @@ import daemon
 from case import RoomCase, has_ipv6_loopback, pattern, read_blocks, write_blocks
 from nvmetcp import Controller
 
-SHORT = 'dFGgKPptn'
+SHORT = 'dcFGgKPptn'
 LONGEST_NQN = 'nqn.2026-11.org.example:'.ljust(223, 'n')
 
 
