@@ -56,13 +56,19 @@ static bool is_drained(struct model *m, const struct array *lives)
 		if (atomic_load(&life->controllers))
 			return false;
 	}
-	return list_is_empty(&m->retired);
+	list_for_each(l, &m->retired)
+		if (!list_entry(l, struct namespace, retired)->is_late)
+			return false;
+	return true;
 }
 
 static void drain(struct model *m, const struct array *lives)
 {
 	for (int ms = 0; !is_drained(m, lives) && m->runtime && ms < MODEL_DRAIN_MS; ms++)
 		m->runtime->pass_time(m->runtime);
+	/* The next change shall not wait for them as well. */
+	list_for_each(l, &m->retired)
+		list_entry(l, struct namespace, retired)->is_late = true;
 }
 
 /* The lives of subsystems that are in `last` and not in `next`, each counted. */

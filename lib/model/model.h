@@ -112,6 +112,11 @@ void model_tend(struct model *);
 int model_add_device(struct model *, const char *name, const char *text, struct backend *);
 /* -EBUSY while a namespace uses it. */
 int model_remove_device(struct model *, const char *name);
+/*
+ * Makes it so many bytes, or for 0 looks what somebody else has made of it; rounded down
+ * to whole blocks.  Its namespaces follow.  -ENOTSUP: it can't be changed from here.
+ */
+int model_resize_device(struct model *, const char *name, uint64_t bytes);
 /* The name of the device that was added last; valid as a snapshot is. */
 const char *model_device_name(const struct model *);
 

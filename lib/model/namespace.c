@@ -125,6 +125,72 @@ int model_remove_device(struct model *m, const char *name)
 	return r ? r : change_end(m, remove_device(m, name));
 }
 
+/* ---- size --------------------------------------------------------------------------------- */
+
+/* A new record in place of the old one, which commands may still go by. */
+static int renew(struct model *m, struct ns_place *p, uint64_t blocks)
+{
+	struct namespace facts = *p->ns, *ns;
+
+	facts.blocks = blocks;
+	ns = record_new(&facts, m->workers);
+	if (!ns)
+		return model_no_memory(m);
+	record_put(p->ns, &m->retired);
+	p->ns = ns;
+	return 0;
+}
+
+static int renew_all(struct model *m, const struct device *d, uint64_t bytes)
+{
+	int r = 0;
+
+	for (unsigned int i = 0; i < m->draft->subsystems.count; i++) {
+		struct subsystem *s = m->draft->subsystems.at[i];
+
+		for (unsigned int k = 0; k < s->places.count && !r; k++) {
+			struct ns_place *p = s->places.at[k];
+
+			if (p->ns->device == d)
+				r = renew(m, p, bytes >> p->ns->lba_shift);
+		}
+	}
+	return r;
+}
+
+static int resize_device(struct model *m, const char *name, uint64_t bytes)
+{
+	struct device *d = snapshot_device(m->draft, name);
+	struct backend_info *info;
+	uint64_t now;
+	int r;
+
+	if (!d)
+		return model_fail(m, -ENOENT, "there is no device '%.255s'", name);
+	info = &d->backend->info;
+	bytes -= bytes % info->block_size;
+	r = backend_resize(d->backend, bytes, &now);
+	if (r)
+		return model_fail(m, r, "device '%s' can't be made %ju bytes: %s", name,
+				  (uintmax_t)bytes, strerror(-r));
+	now -= now % info->block_size;
+	if (!now)
+		return model_fail(m, -EINVAL, "device '%s' has less than one block now", name);
+	if (now == info->size)
+		return 0;
+	r = renew_all(m, d, now);
+	if (!r)
+		info->size = now;
+	return r;
+}
+
+int model_resize_device(struct model *m, const char *name, uint64_t bytes)
+{
+	int r = change_begin(m);
+
+	return r ? r : change_end(m, resize_device(m, name, bytes));
+}
+
 /* ---- namespaces --------------------------------------------------------------------------- */
 
 static bool is_zero(const uint8_t *bytes, size_t n)

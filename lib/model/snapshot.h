@@ -79,6 +79,7 @@ struct namespace {
 	/* The control thread's. */
 	unsigned int refs;
 	struct list retired;		/* model->retired */
+	bool is_late;			/* a change has waited for it long enough */
 	/* Under life->lock. */
 	struct list link;		/* life->records */
 	struct health_total before;	/* of the records that it replaced */

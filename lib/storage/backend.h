@@ -89,6 +89,14 @@ struct backend_ops {
 	/* Optional.  Asks that a pending operation end soon, with -ECANCELED
 	 * through `done`.  0: it will; -EBUSY: it can't be recalled. */
 	int (*cancel)(struct backend *, struct backend_lane *, struct backend_op *);
+	/*
+	 * Optional.  Thread: main, while others work.  Changes the size to so many
+	 * bytes, or for 0 looks what it is by now: *now, no less than one block and
+	 * whole blocks.  What lies beyond a smaller size is not used any more when
+	 * the caller says so to hosts, but may be before.  0, -ENOTSUP (it can only
+	 * be looked at), or another -errno.
+	 */
+	int (*resize)(struct backend *, uint64_t bytes, uint64_t *now);
 	void (*close)(struct backend *);
 };
 
@@ -114,6 +122,11 @@ static inline int backend_cancel(struct backend *b, struct backend_lane *lane,
 				 struct backend_op *op)
 {
 	return b->ops->cancel ? b->ops->cancel(b, lane, op) : -16 /* -EBUSY */;
+}
+
+static inline int backend_resize(struct backend *b, uint64_t bytes, uint64_t *now)
+{
+	return b->ops->resize ? b->ops->resize(b, bytes, now) : -95 /* -ENOTSUP */;
 }
 
 /* No operation may be under way. */

@@ -88,6 +88,11 @@ static int delay_cancel(struct backend *b, struct backend_lane *lane,
 	return 0;
 }
 
+static int delay_resize(struct backend *b, uint64_t bytes, uint64_t *now)
+{
+	return backend_resize(((struct delay *)b)->inner, bytes, now);
+}
+
 static void delay_close(struct backend *b)
 {
 	struct delay *d = (struct delay *)b;
@@ -99,6 +104,7 @@ static void delay_close(struct backend *b)
 static const struct backend_ops delay_ops = {
 	.submit = delay_submit,
 	.cancel = delay_cancel,
+	.resize = delay_resize,
 	.close = delay_close,
 };
 

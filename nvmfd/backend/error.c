@@ -74,6 +74,11 @@ static int error_cancel(struct backend *b, struct backend_lane *lane,
 	return backend_cancel(((struct failing *)b)->inner, lane, op);
 }
 
+static int error_resize(struct backend *b, uint64_t bytes, uint64_t *now)
+{
+	return backend_resize(((struct failing *)b)->inner, bytes, now);
+}
+
 static void error_close(struct backend *b)
 {
 	struct failing *f = (struct failing *)b;
@@ -85,6 +90,7 @@ static void error_close(struct backend *b)
 static const struct backend_ops error_ops = {
 	.submit = error_submit,
 	.cancel = error_cancel,
+	.resize = error_resize,
 	.close = error_close,
 };
 

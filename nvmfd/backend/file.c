@@ -159,6 +159,14 @@ static int file_submit(struct backend *b, struct backend_lane *lane,
 	return BACKEND_PENDING;
 }
 
+/* Somebody else made it larger or smaller. */
+static int file_resize(struct backend *b, uint64_t bytes, uint64_t *now)
+{
+	if (bytes)
+		return -ENOTSUP;
+	return file_size(((struct file *)b)->fd, now);
+}
+
 static void file_close(struct backend *b)
 {
 	struct file *f = (struct file *)b;
@@ -170,6 +178,7 @@ static void file_close(struct backend *b)
 
 static const struct backend_ops file_ops = {
 	.submit = file_submit,
+	.resize = file_resize,
 	.close = file_close,
 };
 

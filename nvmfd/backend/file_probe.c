@@ -128,13 +128,22 @@ static int lock_file(struct probe *p)
 	return refuse(p, -errno, "can't be locked: %s", strerror(errno));
 }
 
+int file_size(int fd, uint64_t *size)
+{
+	struct stat st;
+
+	if (fstat(fd, &st))
+		return -errno;
+	*size = (uint64_t)st.st_size;
+	return S_ISBLK(st.st_mode) && ioctl(fd, BLKGETSIZE64, size) ? -errno : 0;
+}
+
 static int find_size(struct probe *p)
 {
-	p->facts->size = (uint64_t)p->st.st_size;
-	if (S_ISBLK(p->st.st_mode) &&
-	    ioctl(p->facts->fd, BLKGETSIZE64, &p->facts->size))
-		return refuse(p, -errno, "does not tell its size: %s",
-			      strerror(errno));
+	int r = file_size(p->facts->fd, &p->facts->size);
+
+	if (r)
+		return refuse(p, r, "does not tell its size: %s", strerror(-r));
 	if (!p->facts->size)
 		return refuse(p, -EINVAL, "is empty");
 	return 0;

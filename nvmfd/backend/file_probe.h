@@ -29,4 +29,7 @@ struct file_facts {
 int file_probe(struct file_facts *, const struct backend_spec *, char *error,
 	       size_t error_size);
 
+/* How many bytes an open file or block device has now.  0 or -errno. */
+int file_size(int fd, uint64_t *size);
+
 #endif

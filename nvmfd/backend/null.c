@@ -21,6 +21,12 @@ static int null_submit(struct backend *b, struct backend_lane *lane,
 	return 0;
 }
 
+static int null_resize(struct backend *b, uint64_t bytes, uint64_t *now)
+{
+	*now = bytes ? bytes : b->info.size;
+	return *now > INT64_MAX ? -EFBIG : 0;
+}
+
 static void null_close(struct backend *b)
 {
 	free(b);
@@ -28,6 +34,7 @@ static void null_close(struct backend *b)
 
 static const struct backend_ops null_ops = {
 	.submit = null_submit,
+	.resize = null_resize,
 	.close = null_close,
 };
 

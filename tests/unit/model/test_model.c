@@ -238,6 +238,48 @@ static void test_what_is_in_use_stays(void **state)
 	assert_int_equal(life_health(subsystem(NQN)->life).reads, 3);
 }
 
+static uint64_t size_now;
+
+static int resize(struct backend *b, uint64_t bytes, uint64_t *now)
+{
+	if (bytes > 1 << 30)
+		return -EFBIG;
+	*now = bytes ? bytes : size_now;
+	return 0;
+}
+
+static void test_namespaces_follow_their_device(void **state)
+{
+	const struct backend_ops growing = { .close = close_backend, .resize = resize };
+	struct backend b = { .ops = &growing, .info = { .size = 1 << 20, .block_size = 512 } };
+	struct ns_lane *lane;
+
+	assert_int_equal(model_add_device(&model, "growing", NULL, &b), 0);
+	add_namespace(NQN, 1, "growing", false);
+	add_namespace(NQN, 2, "growing", true);
+	add_namespace(NQN, 3, "disk", false);
+	lane = &view_namespace(view(HOST), 1)->lanes[0];
+	lane_enter(lane);
+	lane_add(&lane->writes, 5);
+	assert_int_equal(model_resize_device(&model, "growing", (2 << 20) + 511), 0);
+	assert_int_equal(view_namespace(view(HOST), 1)->blocks, 4096);
+	assert_int_equal(subsystem_place(subsystem(NQN), 2)->ns->blocks, 4096);
+	assert_int_equal(view_namespace(view(HOST), 3)->blocks, 2048);
+	lane_leave(lane);
+	size_now = 512;
+	assert_int_equal(model_resize_device(&model, "growing", 0), 0);
+	assert_int_equal(view_namespace(view(HOST), 1)->blocks, 1);
+	assert_int_equal(life_namespace_health(subsystem(NQN)->life, 1).writes, 5);
+	size_now = 511;
+	assert_refused(model_resize_device(&model, "growing", 0), -EINVAL, "less than one block");
+	assert_refused(model_resize_device(&model, "growing", 2u << 30), -EFBIG, "too large");
+	assert_refused(model_resize_device(&model, "disk", 0), -ENOTSUP, "'disk'");
+	assert_refused(model_resize_device(&model, "tape", 0), -ENOENT, "'tape'");
+	assert_int_equal(view_namespace(view(HOST), 1)->blocks, 1);
+	model_close(&model);
+	assert_int_equal(closed, 2);
+}
+
 /* ---- subsystems and hosts ---------------------------------------------------------------- */
 
 static void test_settings_that_are_refused(void **state)
@@ -481,6 +523,7 @@ int main(void)
 		CASE(test_a_device_is_closed_when_nothing_has_it),
 		CASE(test_names_of_devices),
 		CASE(test_what_is_in_use_stays),
+		CASE(test_namespaces_follow_their_device),
 		CASE(test_settings_that_are_refused),
 		CASE(test_a_removed_subsystem_takes_all_along),
 		CASE(test_hosts_by_name_and_address),
