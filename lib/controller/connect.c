@@ -135,13 +135,25 @@ static bool has_waited(const struct queue *q, unsigned int seconds)
 
 /* Writes of a dead path may still be on their way to the storage: what the host
  * rewrites on a new path must not be overtaken by them. */
+static bool must_wait(const struct queue *q)
+{
+	const struct connect *c = q->connect;
+	struct registry *r = &q->target->registry;
+
+	if (q->is_discovery || has_waited(q, DRAIN_DEADLINE_S))
+		return false;
+	if (c->subsystem->set.second == SECOND_FENCES &&
+	    registry_fence(r, c->subsystem->life, c->data.hostnqn, c->data.hostid))
+		return true;
+	return registry_is_draining(r, c->data.hostnqn, c->data.hostid);
+}
+
 static void connect_admin(struct queue *q)
 {
 	struct connect *c = q->connect;
 	uint16_t status;
 
-	if (!q->is_discovery && !has_waited(q, DRAIN_DEADLINE_S) &&
-	    registry_is_draining(&q->target->registry, c->data.hostnqn, c->data.hostid)) {
+	if (must_wait(q)) {
 		wait_and_retry(q);
 		return;
 	}

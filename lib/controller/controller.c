@@ -8,6 +8,7 @@ static void drain_too_slow(struct timer *);
 static void association_unused(struct timer *);
 static void stayed_incomplete(struct timer *);
 static void end_admin(struct worker_message *);
+static void fenced(struct worker_message *);
 static void settle(struct controller *);
 static void keep_association(struct controller *);
 
@@ -21,7 +22,8 @@ static void fill_in(struct controller *c, struct queue *admin, const struct conn
 	c->admin = admin;
 	c->kato = le32_get(connect->cmd.kato);
 	c->subsystem = connect->subsystem;
-	c->view = subsystem_view(c->subsystem, c->hostnqn);
+	c->told = c->view = subsystem_view(c->subsystem, c->hostnqn);
+	c->known_generation = c->station->model->generation;
 	c->life = life_get(c->subsystem->life);
 	atomic_fetch_add(&c->life->controllers, 1);
 	c->io_queues = c->subsystem->set.io_queues;
@@ -31,6 +33,7 @@ static void fill_in(struct controller *c, struct queue *admin, const struct conn
 	timer_init(&c->association, association_unused);
 	timer_init(&c->incomplete, stayed_incomplete);
 	c->end.run = end_admin;
+	c->fence.run = fenced;
 }
 
 static void free_controller(struct controller *c)
@@ -38,6 +41,7 @@ static void free_controller(struct controller *c)
 	list_remove(&c->owned);
 	atomic_fetch_sub(&c->life->controllers, 1);
 	life_put(c->life);
+	free(c->changed);
 	free(c->discovery_log);
 	free(c->slots);
 	free(c);
@@ -80,12 +84,13 @@ static void check_gone(struct controller *c)
 	if (c->admin || c->queue_count || c->is_end_posted ||
 	    c->drain == DRAIN_SHUTDOWN)
 		return;
+	if (!registry_remove(&c->target->registry, c))
+		return;
 	log_say(c->target->log, LOG_NOTICE, "controller %u: gone", c->cntlid);
 	keep_alive_stop(c);
 	timer_cancel(timers, &c->drain_deadline);
 	timer_cancel(timers, &c->association);
 	timer_cancel(timers, &c->incomplete);
-	registry_remove(&c->target->registry, c);
 	free_controller(c);
 }
 
@@ -126,6 +131,16 @@ void controller_end(struct controller *c, const char *reason)
 	event_abort_all(c, NVME_ABORTED_SQ_DELETION);
 	end_io_queues(c);
 	worker_post(c->station->worker, &c->end);
+}
+
+/* It was not removed before this has come. */
+static void fenced(struct worker_message *m)
+{
+	struct controller *c = container_of(m, struct controller, fence);
+
+	registry_fenced(&c->target->registry, c);
+	controller_end(c, "its host has connected once more");
+	check_gone(c);
 }
 
 void controller_lost_admin(struct controller *c)
@@ -228,7 +243,7 @@ static void drained(struct controller *c)
 	c->csts = is_shutting_down(c) ? NVME_CSTS_SHST_OCCURRING : 0;
 	c->granted = 0;
 	c->has_had_queues = false;
-	c->async_config = 0;
+	event_reset(c);
 	end_drain(c);
 }
 

@@ -101,6 +101,13 @@ struct queue {
 	_Atomic uint64_t last_command;
 };
 
+enum notice { NOTICE_NAMESPACES, NOTICE_DISCOVERY, NOTICES };
+
+struct notice_state {
+	bool is_pending;		/* to be sent when there is a request */
+	bool is_masked;			/* it was sent, and its log not yet read */
+};
+
 enum drain { DRAIN_NONE, DRAIN_RESET, DRAIN_SHUTDOWN };
 
 /* The place of an I/O queue. */
@@ -123,6 +130,7 @@ struct controller {
 	uint8_t hostid[16];
 	/* Of the registry, under its lock: no queue may join any more. */
 	bool is_ending;
+	bool is_fenced;			/* `fence` is on its way; likewise */
 
 	struct queue *admin;		/* NULL once it is drained */
 	struct slot *slots;		/* [QID] */
@@ -141,8 +149,14 @@ struct controller {
 	uint32_t async_config;
 	struct request *aers[AER_LIMIT];
 	unsigned int aer_count;
+	struct notice_state notices[NOTICES];
+	const struct view *told;	/* what its host has been told of */
+	uint8_t *changed;		/* a bit for each NSID; NULL: none */
+	bool has_changed_much;		/* more than we could note */
+	uint64_t known_generation;	/* of the model, where it was last compared */
+	uint64_t changed_generation;	/* ... and differed */
 	struct flush_all flush;		/* of a shutdown */
-	struct worker_message end;
+	struct worker_message end, fence;
 	bool is_end_posted;
 
 	struct discovery_log *discovery_log;	/* the one that is being read */
@@ -241,6 +255,16 @@ void keep_alive_stop(struct controller *);
 
 /* event.c */
 void event_hold(struct request *);
+/* Set Features 0Bh. */
+void event_configure(struct controller *, uint32_t config);
+/* A controller reset. */
+void event_reset(struct controller *);
+/* Every worker goes by the model that its station has; `last` was before it. */
+void event_tell(struct controller *, const struct snapshot *last);
+void event_changed_list(const struct controller *, le32 list[NVME_CHANGED_NS_MAX]);
+/* The logs were read, and the events are not to be retained. */
+void event_changed_list_read(struct controller *);
+void event_discovery_read(struct controller *);
 /* Answers every AER that is held. */
 void event_abort_all(struct controller *, uint16_t status);
 bool event_abort_one(struct controller *, uint16_t cid);

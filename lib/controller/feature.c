@@ -50,7 +50,7 @@ static void set_async(struct request *r, uint32_t value)
 		request_end(r, NVME_INVALID_FIELD | NVME_DNR);
 		return;
 	}
-	r->queue->controller->async_config = value;
+	event_configure(r->queue->controller, value);
 	request_end(r, NVME_SUCCESS);
 }
 

@@ -48,6 +48,7 @@ static void controller_follow(struct controller *c)
 	const struct subsystem *s = snapshot_subsystem_of(c->station->model, c->life);
 	const char *reason;
 
+	c->told = c->view;
 	c->subsystem = s ? s : &subsystem_gone;
 	c->view = subsystem_view(c->subsystem, c->hostnqn);
 	reason = c->is_ending ? NULL : why_not(c);
@@ -58,9 +59,17 @@ static void controller_follow(struct controller *c)
 /* Controllers first: when a port was closed, their hosts are told why. */
 void station_follow(struct station *st, const struct snapshot *next)
 {
+	st->last = st->model;
 	st->model = next;
 	list_for_each_safe(l, &st->controllers)
 		controller_follow(list_entry(l, struct controller, owned));
 	list_for_each_safe(l, &st->queues)
 		queue_follow(list_entry(l, struct queue, link));
+}
+
+void station_tell(struct station *st)
+{
+	list_for_each_safe(l, &st->controllers)
+		event_tell(list_entry(l, struct controller, owned), st->last);
+	st->last = NULL;
 }

@@ -47,6 +47,7 @@ static void put_common(struct nvme_id_ctrl *id, const struct controller *c)
 static void put_io(struct nvme_id_ctrl *id, const struct controller *c)
 {
 	id->cmic = NVME_CMIC_MULTI_PORT | NVME_CMIC_MULTI_CTRL;
+	id->oaes = le32_of(NVME_OAES_NS_ATTRIBUTE);
 	id->frmw = 0x03;		/* one slot, and that is read only */
 	id->sqes = 0x66;
 	id->cqes = 0x44;
@@ -63,7 +64,9 @@ static void identify_controller(struct request *r)
 	if (!id)
 		return;
 	put_common(id, c);
-	if (!c->is_discovery)
+	if (c->is_discovery)
+		id->oaes = le32_of(NVME_OAES_DISCOVERY_CHANGE);
+	else
 		put_io(id, c);
 	request_end(r, NVME_SUCCESS);
 }

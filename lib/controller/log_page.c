@@ -75,6 +75,14 @@ static void put_firmware(struct request *r, const struct part *p)
 	put_part(p, &log, sizeof(log));
 }
 
+static void put_changed(struct request *r, const struct part *p)
+{
+	le32 list[NVME_CHANGED_NS_MAX];
+
+	event_changed_list(r->queue->controller, list);
+	put_part(p, list, sizeof(list));
+}
+
 static void put_discovery(struct request *r, const struct part *p)
 {
 	const struct controller *c = r->queue->controller;
@@ -87,6 +95,11 @@ static void put_discovery(struct request *r, const struct part *p)
 static size_t discovery_size(const struct request *r)
 {
 	return discovery_log_size(r->queue->controller->discovery_log);
+}
+
+static size_t changed_size(const struct request *r)
+{
+	return NVME_CHANGED_NS_MAX * sizeof(le32);
 }
 
 static size_t error_size(const struct request *r)
@@ -110,12 +123,18 @@ static const struct log_page {
 	const char *name;
 	size_t (*size)(const struct request *);
 	void (*put)(struct request *, const struct part *);
+	/* It was read, and its event is not to be retained.  NULL: it has none. */
+	void (*was_read)(struct controller *);
 } pages[] = {
-	{ NVME_LOG_ERROR, true, true, "Error Information", error_size, put_error },
-	{ NVME_LOG_HEALTH, false, true, "SMART / Health Information", health_size, put_health },
+	{ NVME_LOG_ERROR, true, true, "Error Information", error_size, put_error, NULL },
+	{ NVME_LOG_HEALTH, false, true, "SMART / Health Information", health_size, put_health,
+	  NULL },
 	{ NVME_LOG_FIRMWARE, false, true, "Firmware Slot Information", firmware_size,
-	  put_firmware },
-	{ NVME_LOG_DISCOVERY, true, false, "Discovery", discovery_size, put_discovery },
+	  put_firmware, NULL },
+	{ NVME_LOG_CHANGED_NS, false, true, "Changed Namespace List", changed_size, put_changed,
+	  event_changed_list_read },
+	{ NVME_LOG_DISCOVERY, true, false, "Discovery", discovery_size, put_discovery,
+	  event_discovery_read },
 };
 
 static const struct log_page *find_page(const struct request *r)
@@ -182,6 +201,8 @@ void log_page_execute(struct request *r)
 	const struct log_page *page = find_page(r);
 	uint16_t status = check(r, page);
 	struct part part = { .offset = offset_of(&r->capsule.sqe) };
+	struct controller *c = r->queue->controller;
+	bool is_retained;
 
 	if (status) {
 		request_end(r, status);
@@ -192,5 +213,9 @@ void log_page_execute(struct request *r)
 	if (!part.to)
 		return;
 	page->put(r, &part);
+	is_retained = le32_get(r->capsule.sqe.cdw10) & NVME_LOG_RAE;
+	/* The answer first, then perhaps the next event. */
 	request_end(r, NVME_SUCCESS);
+	if (page->was_read && !is_retained)
+		page->was_read(c);
 }

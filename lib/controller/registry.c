@@ -67,12 +67,18 @@ int registry_add(struct registry *r, struct controller *c, uint16_t first, uint1
 	return cntlid < 0 ? cntlid : 0;
 }
 
-void registry_remove(struct registry *r, struct controller *c)
+bool registry_remove(struct registry *r, struct controller *c)
 {
+	bool can;
+
 	pthread_mutex_lock(&r->lock);
-	set_in_use(c->life, c->cntlid, false);
-	list_remove(&c->link);
+	can = !c->is_fenced;
+	if (can) {
+		set_in_use(c->life, c->cntlid, false);
+		list_remove(&c->link);
+	}
 	pthread_mutex_unlock(&r->lock);
+	return can;
 }
 
 void registry_retire(struct registry *r, struct controller *c)
@@ -107,6 +113,39 @@ struct controller *registry_find(struct registry *r, const char *subnqn, uint16_
 	return c;
 }
 
+static bool is_of_host(const struct controller *c, const char *hostnqn, const uint8_t *hostid)
+{
+	return !strcmp(c->hostnqn, hostnqn) && !memcmp(c->hostid, hostid, sizeof(c->hostid));
+}
+
+bool registry_fence(struct registry *r, const struct subsystem_life *life, const char *hostnqn,
+		    const uint8_t *hostid)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&r->lock);
+	list_for_each(l, &r->controllers) {
+		struct controller *c = list_entry(l, struct controller, link);
+
+		if (c->life != life || !is_of_host(c, hostnqn, hostid))
+			continue;
+		found = true;
+		if (c->is_fenced || c->is_ending)
+			continue;
+		c->is_fenced = true;
+		worker_post(c->station->worker, &c->fence);
+	}
+	pthread_mutex_unlock(&r->lock);
+	return found;
+}
+
+void registry_fenced(struct registry *r, struct controller *c)
+{
+	pthread_mutex_lock(&r->lock);
+	c->is_fenced = false;
+	pthread_mutex_unlock(&r->lock);
+}
+
 bool registry_is_draining(struct registry *r, const char *hostnqn, const uint8_t *hostid)
 {
 	bool found = false;
@@ -115,8 +154,7 @@ bool registry_is_draining(struct registry *r, const char *hostnqn, const uint8_t
 	list_for_each(l, &r->controllers) {
 		struct controller *c = list_entry(l, struct controller, link);
 
-		found |= c->is_ending && !strcmp(c->hostnqn, hostnqn) &&
-			 !memcmp(c->hostid, hostid, sizeof(c->hostid));
+		found |= c->is_ending && is_of_host(c, hostnqn, hostid);
 	}
 	pthread_mutex_unlock(&r->lock);
 	return found;

@@ -23,6 +23,7 @@ struct station {
 	struct timer trim;		/* armed while there are too many */
 	struct target *target;
 	const struct snapshot *model;	/* that this worker goes by */
+	const struct snapshot *last;	/* before it, until station_tell */
 	struct list queues;		/* that are on it, until they are freed */
 	struct list controllers;	/* that it owns */
 	bool is_ending;			/* target_end_all was called */
@@ -71,7 +72,8 @@ void registry_open(struct registry *);
 void registry_close(struct registry *);
 /* Gives it a CNTLID of its subsystem that was not used lately; -EBUSY: all are in use. */
 int registry_add(struct registry *, struct controller *, uint16_t first, uint16_t last);
-void registry_remove(struct registry *, struct controller *);
+/* False: not yet, a fence is on its way to it. */
+bool registry_remove(struct registry *, struct controller *);
 /* From now on registry_owner does not find it. */
 void registry_retire(struct registry *, struct controller *);
 /* The worker that owns it; NULL: there is none. */
@@ -79,6 +81,11 @@ struct station *registry_owner(struct registry *, const char *subnqn, uint16_t c
 /* On the owner's thread: itself; NULL: there is none, or it is another's by now. */
 struct controller *registry_find(struct registry *, const char *subnqn, uint16_t cntlid,
 				 const struct station *owner);
+/* Ends those of the same subsystem and host; whether there are any, ending or not. */
+bool registry_fence(struct registry *, const struct subsystem_life *, const char *hostnqn,
+		    const uint8_t *hostid);
+/* The fence has come to its owner. */
+void registry_fenced(struct registry *, struct controller *);
 /* Is one of this host's still draining writes? */
 bool registry_is_draining(struct registry *, const char *hostnqn, const uint8_t *hostid);
 unsigned int registry_count(struct registry *);
@@ -87,8 +94,11 @@ unsigned int registry_count(struct registry *);
 
 /* Empty lists; `first` is what it goes by. */
 void station_open(struct station *, struct target *, const struct snapshot *first);
-/* Goes by this one from now on; connections that it does not allow any more end. */
+/* Goes by this one from now on; connections that it does not allow any more end.  The
+ * last one stays until station_tell has been called. */
 void station_follow(struct station *, const struct snapshot *);
+/* Every other worker goes by it, too: tells hosts what has changed. */
+void station_tell(struct station *);
 
 /* ---- queue.c ------------------------------------------------------------------------------ */
 

@@ -44,6 +44,7 @@ static void tell(struct worker_message *m)
 	struct visit *v = container_of(m, struct visit, message);
 
 	v->result = is_first(v) ? listeners_watch(v->service) : 0;
+	station_tell(v->station);
 	sem_post(&v->service->visited);
 }
 

@@ -352,8 +352,11 @@ enum nvme_log_page {
 	NVME_LOG_ERROR		= 0x01,
 	NVME_LOG_HEALTH		= 0x02,
 	NVME_LOG_FIRMWARE	= 0x03,
+	NVME_LOG_CHANGED_NS	= 0x04,
 	NVME_LOG_DISCOVERY	= 0x70,
 };
+
+#define NVME_CHANGED_NS_MAX 1024	/* entries of the Changed Namespace List */
 
 #define NVME_LOG_RAE 0x8000u		/* of command dword 10 */
 

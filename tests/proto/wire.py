@@ -288,6 +288,7 @@ class Log(enum.IntEnum):
     ERROR = 0x01
     HEALTH = 0x02
     FIRMWARE = 0x03
+    CHANGED_NAMESPACES = 0x04
     DISCOVERY = 0x70
 
 

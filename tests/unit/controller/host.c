@@ -143,7 +143,7 @@ struct capsule *host_submit_connect(struct rig_host *h, const struct host_connec
 	memset(d, 0, sizeof(*d));
 	memcpy(d->hostid, hostid, sizeof(hostid));
 	d->cntlid = le16_of(how->qid ? how->cntlid : NVMF_CNTLID_DYNAMIC);
-	strcpy(d->subnqn, RIG_NQN);
+	strcpy(d->subnqn, how->subnqn ? how->subnqn : RIG_NQN);
 	strcpy(d->hostnqn, how->hostnqn ? how->hostnqn : RIG_HOSTNQN);
 	memcpy(&sqe, &cmd, sizeof(sqe));
 	c = host_submit(h, &sqe, d, sizeof(*d));

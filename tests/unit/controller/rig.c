@@ -64,8 +64,14 @@ static void storage_close(struct backend *b)
 {
 }
 
+static int storage_resize(struct backend *b, uint64_t bytes, uint64_t *now)
+{
+	*now = bytes;
+	return 0;
+}
+
 static const struct backend_ops storage_ops = {
-	.submit = storage_submit, .close = storage_close,
+	.submit = storage_submit, .resize = storage_resize, .close = storage_close,
 };
 
 void rig_hold(struct rig *rig)
@@ -158,6 +164,52 @@ void rig_on(struct rig *rig, unsigned int worker, void (*run)(void *), void *arg
 	run_on(rig->target.stations[worker].worker, run, argument);
 }
 
+/* ---- changes of the model ------------------------------------------------------------------ */
+
+struct visit {
+	struct station *station;
+	const struct snapshot *next;
+};
+
+static void follow(void *argument)
+{
+	const struct visit *v = argument;
+
+	station_follow(v->station, v->next);
+}
+
+static void tell(void *argument)
+{
+	station_tell(((struct visit *)argument)->station);
+}
+
+static int publish(struct model_runtime *rt, const struct snapshot *last,
+		   const struct snapshot *next, char *error, size_t error_size)
+{
+	struct rig *rig = container_of(rt, struct rig, runtime);
+
+	for (unsigned int i = 0; i < RIG_WORKERS; i++)
+		rig_on(rig, i, follow, &(struct visit){ &rig->target.stations[i], next });
+	for (unsigned int i = 0; i < RIG_WORKERS; i++)
+		rig_on(rig, i, tell, &(struct visit){ &rig->target.stations[i], next });
+	return 0;
+}
+
+/* No socket listens: hosts come by pairs of sockets. */
+static int open_port(struct model_runtime *rt, struct port *p, char *error, size_t error_size)
+{
+	return 0;
+}
+
+static void close_port(struct model_runtime *rt, uint16_t id)
+{
+}
+
+static void pass_time(struct model_runtime *rt)
+{
+	usleep(1000);
+}
+
 /* ---- opening and closing ----------------------------------------------------------------- */
 
 static void open_model(struct rig *rig, const struct rig_settings *s)
@@ -218,6 +270,8 @@ void rig_open(struct rig *rig, const struct rig_settings *settings)
 	rig->target.station_count = RIG_WORKERS;
 	for (unsigned int i = 0; i < RIG_WORKERS; i++)
 		open_station(rig, i, s);
+	rig->runtime = (struct model_runtime){ open_port, close_port, publish, pass_time };
+	rig->model.runtime = &rig->runtime;
 }
 
 static void end_all(void *station)
@@ -241,6 +295,7 @@ void rig_close(struct rig *rig)
 	}
 	free(rig->target.stations);
 	registry_close(&rig->target.registry);
+	rig->model.runtime = NULL;
 	model_close(&rig->model);
 	pthread_mutex_destroy(&rig->lock);
 }

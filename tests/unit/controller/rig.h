@@ -41,6 +41,7 @@ struct rig {
 	pthread_cond_t changed;
 	char said[65536];		/* the log, sentences with line ends */
 	struct backend storage;
+	struct model_runtime runtime;
 	bool is_holding;
 	int result;			/* of what is not held */
 	struct backend_op *held[RIG_HELD];
@@ -97,6 +98,7 @@ bool host_sees_end(struct rig_host *, int ms);
 /* Connects: the capsule, to be waited for. */
 struct host_connect {
 	const char *hostnqn;		/* NULL: RIG_HOSTNQN */
+	const char *subnqn;		/* NULL: RIG_NQN */
 	uint16_t cntlid, qid;
 	uint32_t kato;
 };
