@@ -115,7 +115,7 @@ static void send_some(struct play *play, size_t most)
 	while (tcp_has_output(&play->conn) && most) {
 		size_t n;
 
-		FUZZ_CHECK(tcp_tx_vector(&play->conn, iov, 4) > 0);
+		FUZZ_CHECK(tcp_tx_vector(&play->conn, iov, 4, SIZE_MAX) > 0);
 		n = iov[0].iov_len < most ? iov[0].iov_len : most;
 		FUZZ_CHECK(n > 0);
 		bytes_add(&play->out, iov[0].iov_base, n);

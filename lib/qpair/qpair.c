@@ -7,6 +7,14 @@
 /* One vectored send carries this many pieces at most. */
 #define SEND_PIECES 512
 
+/*
+ * A small batch leaves in parts, so that the peer is at work on the first one while
+ * we send the next: else the two take turns, and each sleeps half of the time.  Of a
+ * large one the kernel passes the beginning on by itself.
+ */
+#define SMALL_BATCH (192u << 10)
+#define SMALL_PART (32u << 10)
+
 static enum qpair_progress end(struct qpair *q, const char *reason)
 {
 	tcp_drop(&q->tcp, reason);
@@ -82,11 +90,12 @@ enum qpair_progress qpair_receive(struct qpair *q, const struct qpair_buffer *bu
 enum qpair_progress qpair_send(struct qpair *q)
 {
 	struct iovec iov[SEND_PIECES];
+	size_t part = tcp_output(&q->tcp) <= SMALL_BATCH ? SMALL_PART : SIZE_MAX;
 
 	q->wants_write = false;
 	/* What a dead connection has queued may end in the middle of a PDU. */
 	while (tcp_has_output(&q->tcp) && q->tcp.state != TCP_STATE_DEAD) {
-		unsigned int n = tcp_tx_vector(&q->tcp, iov, SEND_PIECES);
+		unsigned int n = tcp_tx_vector(&q->tcp, iov, SEND_PIECES, part);
 		ssize_t sent = q->net.ops->send(&q->net, iov, (int)n);
 
 		tcp_tx_done(&q->tcp, sent > 0 ? (size_t)sent : 0);

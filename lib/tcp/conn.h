@@ -190,15 +190,22 @@ static inline bool tcp_rx_is_held(const struct tcp_conn *c)
 
 /* ---- sending ------------------------------------------------------------------ */
 
+/* Bytes that are queued. */
+static inline size_t tcp_output(const struct tcp_conn *c)
+{
+	return c->tx.bytes;
+}
+
 static inline bool tcp_has_output(const struct tcp_conn *c)
 {
 	return c->tx.bytes != 0;
 }
 
-/* Fills `vector` with what is to be sent next; how many entries.  Lent data in it is
- * held until tcp_tx_done, which must follow at once. */
+/* Fills `vector` with what is to be sent next; how many entries.  It ends once there are
+ * `part` bytes in it and at least as many behind it.  Lent data in it is held until
+ * tcp_tx_done, which must follow at once. */
 unsigned int tcp_tx_vector(struct tcp_conn *, struct iovec *vector,
-			   unsigned int room);
+			   unsigned int room, size_t part);
 /* So many bytes of it were taken, perhaps none. */
 void tcp_tx_done(struct tcp_conn *, size_t length);
 

@@ -340,16 +340,19 @@ void tx_discard(struct tcp_conn *conn)
 /* What can't be held now ends the vector, and is the first that the next one holds:
  * that one waits, holding nothing else, for who writes there. */
 unsigned int tcp_tx_vector(struct tcp_conn *conn, struct iovec *vector,
-			   unsigned int room)
+			   unsigned int room, size_t part)
 {
 	unsigned int n = 0;
 	bool holds = false, is_whole = true;
 	uint32_t i = conn->tx.head;
+	size_t sum = 0;
 
 	for (; i < conn->tx.tail && n < room && is_whole; i++) {
 		struct tcp_item *item = &conn->tx.items[i];
 		uint32_t length = item->length;
 
+		if (sum >= part && conn->tx.bytes - sum >= part)
+			break;
 		if (item->lent) {
 			length = hold(conn, item, !holds);
 			if (!length)
@@ -359,6 +362,7 @@ unsigned int tcp_tx_vector(struct tcp_conn *conn, struct iovec *vector,
 		}
 		vector[n++] = (struct iovec){ .iov_base = (void *)(uintptr_t)item->bytes,
 					      .iov_len = length };
+		sum += length;
 	}
 	conn->tx.offered = i;
 	return n;

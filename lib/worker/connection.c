@@ -7,6 +7,9 @@
 /* Receives in a row before others have their turn.  One takes 256 KiB, thousands
  * of commands: what it saves to go on with the same one is not to be measured. */
 #define RECEIVES_A_TURN 1
+/* After a pause the first receive is a short one, eight Writes of 4 KiB with their
+ * headers: their responses give the peer something to do while we do the rest. */
+#define FIRST_RECEIVES (34u << 10)
 /* Bytes at once from one that has not said who it is. */
 #define STRANGER_RECEIVES 16384
 /* How long a peer may take to read our TermReq. */
@@ -175,9 +178,14 @@ static bool must_wait(struct connection *c)
 /* What a stranger sends behind a Connect that waits is kept for him: not much. */
 static struct qpair_buffer buffer_for(const struct connection *c)
 {
-	struct qpair_buffer all = c->worker->receive;
+	const struct worker *w = c->worker;
+	struct qpair_buffer buffer = w->receive;
 
-	return c->is_established ? all : (struct qpair_buffer){ all.bytes, STRANGER_RECEIVES };
+	if (!c->is_established)
+		buffer.size = STRANGER_RECEIVES;
+	else if (w->was_idle)
+		buffer.size = FIRST_RECEIVES;
+	return buffer;
 }
 
 static void receive_input(struct connection *c)

@@ -39,6 +39,7 @@ struct worker_settings {
 struct worker {
 	unsigned int index;
 	uint64_t now;			/* ns, CLOCK_MONOTONIC, once a turn */
+	bool was_idle;			/* before this turn it had nothing to do */
 	struct timer_heap timers;
 	struct pool *pool;
 	struct tcp_memory memory;	/* the pool, as connections see it */

@@ -261,6 +261,29 @@ static void one_receive_and_one_send_for_a_batch(void **state)
 	close_bed(bed);
 }
 
+/* The peer has something to do while the rest is sent. */
+static void a_small_batch_of_reads_leaves_in_parts(void **state)
+{
+	static const struct { unsigned int reads, size, sends; } cases[] = {
+		{ 8, 4096, 1 }, { 16, 4096, 2 }, { 32, 4096, 4 }, { 100, 4096, 1 },
+		{ 1, 131072, 1 }, { 2, 131072, 1 }, { 32, 512, 1 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct bed *bed = connected();
+
+		bed->reads = cases[i].size;
+		for (uint16_t cid = 0; cid < cases[i].reads; cid++)
+			add_command(&bed->pipe.in, 2, cid);
+		while (receive(bed, 1) == QPAIR_MORE)
+			;
+		qpair_send(&bed->qpair);
+		assert_int_equal(bed->pipe.sends, cases[i].sends);
+		assert_int_equal(count_responses(bed, cases[i].size), cases[i].reads);
+		close_bed(bed);
+	}
+}
+
 static void many_pieces_take_several_sends(void **state)
 {
 	struct bed *bed = connected();
@@ -634,6 +657,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_receive_and_one_send_for_a_batch),
+		cmocka_unit_test(a_small_batch_of_reads_leaves_in_parts),
 		cmocka_unit_test(many_pieces_take_several_sends),
 		cmocka_unit_test(the_budget_ends_a_turn),
 		cmocka_unit_test(a_stream_that_comes_in_bites),

@@ -457,7 +457,8 @@ void rig_give(struct rig *rig, struct bytes *b)
 void rig_send(struct rig *rig, size_t left)
 {
 	struct iovec vector[16];
-	unsigned int n = tcp_tx_vector(&rig->conn, vector, rig->pieces ? rig->pieces : 16);
+	unsigned int n = tcp_tx_vector(&rig->conn, vector, rig->pieces ? rig->pieces : 16,
+				       rig->part ? rig->part : SIZE_MAX);
 	size_t sum = 0;
 
 	assert_true(n > 0);

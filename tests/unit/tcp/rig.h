@@ -57,6 +57,7 @@ struct rig {
 	struct bytes out;		/* what was sent */
 	size_t seen;			/* of that, looked at */
 	unsigned int pieces;		/* largest vector; 0: 16 */
+	size_t part;			/* of a vector, see tcp_tx_vector; 0: any */
 	size_t gulp;			/* bytes sent at a time; 0: all */
 
 	/* Lent blocks are overwritten, each with its next word, as soon as nobody

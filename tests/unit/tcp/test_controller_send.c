@@ -30,7 +30,7 @@ static void responses_are_packed(void **state)
 	start(&rig);
 	for (uint16_t i = 0; i < 500; i++)
 		add(&rig, i, ACT_ANSWER, 0);
-	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 4), 1);
+	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 4, SIZE_MAX), 1);
 	assert_int_equal(vector[0].iov_len, 500 * 24);
 	for (uint16_t i = 0; i < 500; i++)
 		rig_see_response(&rig, i, 0);
@@ -45,13 +45,13 @@ static void small_reads_are_packed_and_large_ones_are_not(void **state)
 	start(&rig);
 	add(&rig, 1, ACT_READ, 512);
 	add(&rig, 2, ACT_READ, 512);
-	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 8), 1);
+	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 8, SIZE_MAX), 1);
 	assert_int_equal(rig.sents, rig.gets);
 	add(&rig, 3, ACT_READ, TCP_PACKED_MAX + 1);
-	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 8), 3);
+	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 8, SIZE_MAX), 3);
 	assert_int_equal(vector[1].iov_len, TCP_PACKED_MAX + 1);
 	assert_int_equal(rig.sents, rig.gets - 1);
-	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 2), 2);
+	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 2, SIZE_MAX), 2);
 	rig_close(&rig);
 }
 
@@ -142,6 +142,32 @@ static void nor_one_of_a_queue_that_is_never_empty(void **state)
 	rig_close(&rig);
 }
 
+/* A part and the rest, and no little rest behind the last part. */
+static void a_vector_ends_with_its_part(void **state)
+{
+	struct rig rig = { 0 };
+	struct iovec vector[64];
+
+	start(&rig);
+	for (uint16_t i = 1; i <= 10; i++)
+		add(&rig, i, ACT_READ_LENT, 2 * RIG_BLOCK);
+	/* A header, and then data and what comes behind it by turns. */
+	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 64, 4000), 8);
+	rig_send(&rig, 0);
+	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 64, 6 * (1024 + 48)), 21);
+	rig_send(&rig, 0);
+	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 64, 5300), 10);
+	rig_send(&rig, 0);
+	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 64, 1), 1);
+	rig_send(&rig, 0);
+	rig.part = 1500;
+	for (uint16_t i = 1; i <= 10; i++) {
+		see_whole_blocks(&rig, 2);
+		rig_see_response(&rig, i, 0);
+	}
+	rig_close(&rig);
+}
+
 /* What was not offered yet changes; a batch that is held leaves in one vector. */
 static void lent_data_is_sent_in_place(void **state)
 {
@@ -152,7 +178,7 @@ static void lent_data_is_sent_in_place(void **state)
 	add(&rig, 1, ACT_READ_LENT, 8 * RIG_BLOCK);
 	add(&rig, 2, ACT_READ_LENT, RIG_BLOCK);
 	add(&rig, 3, ACT_READ_REFERRED, RIG_BLOCK);
-	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 16), 7);
+	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 16, SIZE_MAX), 7);
 	assert_int_equal(rig.held, 2);
 	assert_int_equal(vector[1].iov_len, 8 * RIG_BLOCK);
 	tcp_tx_done(&rig.conn, 0);
@@ -160,9 +186,9 @@ static void lent_data_is_sent_in_place(void **state)
 	assert_true(rig.taken <= TCP_CHUNK_WANTED);
 	/* Refused, the second waits for the next vector. */
 	rig.hold_refusals = 1;
-	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 16), 3);
+	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 16, SIZE_MAX), 3);
 	tcp_tx_done(&rig.conn, 24);
-	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 16), 2);
+	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 16, SIZE_MAX), 2);
 	tcp_tx_done(&rig.conn, 8 * RIG_BLOCK);
 	assert_int_equal(rig.sents, rig.gets - 2);
 	rig_close(&rig);
@@ -189,11 +215,11 @@ static void no_memory_for_the_rest_of_a_block_ends_it(void **state)
 
 	start(&rig);
 	add(&rig, 1, ACT_READ_LENT, 8 * RIG_BLOCK);
-	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 16), 3);
+	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 16, SIZE_MAX), 3);
 	rig.takes_left = 0;
 	tcp_tx_done(&rig.conn, 24 + RIG_BLOCK);
 	assert_int_equal(rig.conn.state, TCP_STATE_READY);
-	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 16), 2);
+	assert_int_equal(tcp_tx_vector(&rig.conn, vector, 16, SIZE_MAX), 2);
 	tcp_tx_done(&rig.conn, 1);
 	assert_int_equal(rig.conn.state, TCP_STATE_DEAD);
 	assert_int_equal(rig.held, 0);
@@ -213,9 +239,9 @@ static void a_queue_that_is_never_empty_stays_small(void **state)
 		add(&rig, (uint16_t)i, i % 3 ? ACT_READ_REFERRED : ACT_ANSWER, 100);
 		if (i < 20)
 			continue;
-		assert_int_equal(tcp_tx_vector(&rig.conn, &vector, 1), 1);
+		assert_int_equal(tcp_tx_vector(&rig.conn, &vector, 1, SIZE_MAX), 1);
 		for (int j = 0; j < 3 && rig.conn.tx.bytes > 1000; j++) {
-			assert_int_equal(tcp_tx_vector(&rig.conn, &vector, 1), 1);
+			assert_int_equal(tcp_tx_vector(&rig.conn, &vector, 1, SIZE_MAX), 1);
 			bytes_add(&rig.out, vector.iov_base, vector.iov_len);
 			tcp_tx_done(&rig.conn, vector.iov_len);
 		}
@@ -397,6 +423,7 @@ int main(void)
 		cmocka_unit_test(small_reads_are_packed_and_large_ones_are_not),
 		cmocka_unit_test(no_lent_block_leaves_in_two_states),
 		cmocka_unit_test(nor_one_of_a_queue_that_is_never_empty),
+		cmocka_unit_test(a_vector_ends_with_its_part),
 		cmocka_unit_test(lent_data_is_sent_in_place),
 		cmocka_unit_test(with_a_data_digest_nothing_is_lent),
 		cmocka_unit_test(no_memory_for_the_rest_of_a_block_ends_it),

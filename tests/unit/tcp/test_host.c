@@ -56,7 +56,7 @@ static void drain(struct host *h)
 	struct iovec iov[4];
 
 	while (tcp_has_output(&h->conn)) {
-		unsigned int n = tcp_tx_vector(&h->conn, iov, 4);
+		unsigned int n = tcp_tx_vector(&h->conn, iov, 4, SIZE_MAX);
 		size_t sum = 0;
 
 		for (unsigned int i = 0; i < n; i++) {
@@ -592,7 +592,7 @@ static void an_answer_before_the_data_has_left(void **state)
 	put_pdu(&b, &h->speech, R2T, 0, header, 24, NULL, 0);
 	tcp_rx(&h->conn, b.p, b.n);
 	bytes_free(&b);
-	assert_int_equal(tcp_tx_vector(&h->conn, iov, 4), 2);
+	assert_int_equal(tcp_tx_vector(&h->conn, iov, 4, SIZE_MAX), 2);
 	tcp_tx_done(&h->conn, 24 + 4095);
 
 	memset(header, 0, sizeof(header));

@@ -162,7 +162,7 @@ static void move(struct pair *p, struct tcp_conn *from, struct tcp_conn *to)
 	struct iovec iov;
 	size_t part;
 
-	if (!tcp_tx_vector(from, &iov, 1))
+	if (!tcp_tx_vector(from, &iov, 1, SIZE_MAX))
 		return;
 	part = 1 + draw(p, p->most);
 	if (part > iov.iov_len)

@@ -406,6 +406,7 @@ static void test_what_was_left_unread_for_want_of_memory_is_read(void **state)
 
 static const struct net_ops *real_ops;
 static struct net_ops flood_ops;
+static size_t first_asked;		/* bytes, by the first receive of the flood */
 static struct bytes flood_command;
 static size_t flooded;
 static unsigned int in_turn, most_in_turn;
@@ -415,6 +416,8 @@ static ssize_t receive_flood(struct net_stream *s, const struct iovec *iov, int 
 {
 	size_t began = flooded;
 
+	if (!flooded)
+		first_asked = iov[0].iov_len;
 	for (int i = 0; i < count; i++) {
 		uint8_t *to = iov[i].iov_base;
 
@@ -459,12 +462,15 @@ static void test_who_floods_has_two_receives_a_turn(void **state)
 	put(&flood_command, ANSWER, 2);
 	assert_int_equal(flood_command.n, COMMAND);
 	run_on(workers[0], begin_flood, NULL);
+	usleep(10000);			/* the worker has been idle */
 	put(&b, ANSWER, 3);
 	say(&b);			/* it is told that there is something */
 	assert_true(hear((size_t)FLOOD * RESPONSE, 5000));
 	close(host);
 	assert_true(await_freed(5000));
 	assert_in_range(most_in_turn, 1, 2);
+	/* The peer is answered something soon; then it is all that there is. */
+	assert_in_range(first_asked, 4096 + COMMAND, 65536);
 	run_on(workers[0], end_flood, NULL);
 	bytes_free(&flood_command);
 }
