@@ -48,8 +48,8 @@ clang:		## the quick tests, built by clang
 coverage:	## what the fuzz corpora reach
 	@scripts/variant coverage
 
-bench: build	## nvmfd beside this machine's floor and SPDK=DIR; SAVE=1 writes docs/bench
-	@bench/run $(BUILD) $(if $(SAVE),--save docs/bench) $(if $(SPDK),--spdk $(SPDK))
+bench: build	## nvmfd beside this machine's floor and SPDK=DIR; SAVE=1 writes docs/bench; ONLY=CASE
+	@bench/run $(BUILD) $(if $(ONLY),--only '$(ONLY)') $(if $(SAVE),--save docs/bench) $(if $(SPDK),--spdk $(SPDK))
 
 fuzz:		## fuzz each target; TIME=SECONDS (30)
 	@scripts/fuzz $(TIME)

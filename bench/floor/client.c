@@ -16,6 +16,7 @@ struct client {
 	uint8_t *data;			/* what is written, for every command a part */
 	size_t next;
 	uint64_t random, reads, writes;
+	double worked;			/* seconds of the turns that found work; who spins */
 	int epoll;
 };
 
@@ -97,10 +98,15 @@ static void process(struct stream *s, bool waits)
 	} while (progress == STREAM_MORE);
 }
 
-static void spin(struct client *c)
+/* What is measured begins when the last turn ended. */
+static void spin(struct client *c, double begun)
 {
+	uint64_t before = c->reads + c->writes;
+
 	for (unsigned long i = 0; i < c->plan->connections; i++)
 		process(&c->streams[i], false);
+	if (c->reads + c->writes != before)
+		c->worked += seconds_now() - begun;
 }
 
 static void wait_for_any(struct client *c)
@@ -112,10 +118,10 @@ static void wait_for_any(struct client *c)
 		process(events[i].data.ptr, false);
 }
 
-static void turn(struct client *c)
+static void turn(struct client *c, double now)
 {
 	if (c->plan->client_spins)
-		spin(c);
+		spin(c, now);
 	else if (c->plan->connections == 1 && !stream_has_output(c->streams))
 		process(c->streams, true);
 	else
@@ -173,10 +179,10 @@ struct outcome load(const struct plan *plan, const int *sockets)
 	for (unsigned long i = 0; i < plan->connections; i++)
 		begin(&c, &c.streams[i], sockets[i]);
 	while ((o.seconds = seconds_now()) < end)
-		turn(&c);
+		turn(&c, o.seconds);
 	o.seconds -= begun;
 	o.server_busy += cpu_busy(plan->server_cpu);
-	o.client_busy += cpu_busy(plan->client_cpu);
+	o.client_busy = plan->client_spins ? c.worked : o.client_busy + cpu_busy(plan->client_cpu);
 	o.reads = c.reads;
 	/* With a response of their own, reads were counted by both. */
 	o.writes = plan->responses ? c.writes - c.reads : c.writes;

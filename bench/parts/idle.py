@@ -16,6 +16,7 @@ IDLE = [1, 100, 1000]
 QUEUES = 3                      # I/O queues of one controller, at most
 KEEP_ALIVE = 1.0                # seconds between two of a controller
 WATCHED = 5                     # seconds
+QUIET = 10                      # seconds that nobody is connected
 
 
 class Idler(Nvmfd):
@@ -32,10 +33,13 @@ class Idler(Nvmfd):
         rows = Path(f'/proc/{self.process.pid}/smaps_rollup').read_text().splitlines()[1:]
         return int(dict(row.split(':') for row in rows)[name].split()[0])
 
-    def worked(self):
-        """Seconds of its threads."""
+    def ran_ns(self):
+        """Of its threads.  Who made a system call has run."""
         threads = Path(f'/proc/{self.process.pid}/task').iterdir()
-        return sum(int((thread / 'schedstat').read_text().split()[0]) for thread in threads) / 1e9
+        return sum(int((thread / 'schedstat').read_text().split()[0]) for thread in threads)
+
+    def worked(self):
+        return self.ran_ns() / 1e9
 
 
 class Holder:
@@ -80,6 +84,15 @@ def watch(target, holder, empty):
             'percent_of_a_core': (target.worked() - worked) / passed * 100}
 
 
+def watch_alone(target):
+    """A row: whether it does anything while nobody is connected."""
+    time.sleep(1)
+    before = target.ran_ns()
+    time.sleep(QUIET)
+    return {'connections': 0, 'ran_ns': target.ran_ns() - before, 'seconds': QUIET,
+            'rss_kib': target.memory('Rss'), 'pss_kib': target.memory('Pss')}
+
+
 def measure(build, options):
     """Rows for the table and for the file."""
     target, rows = Idler(build, options), []
@@ -87,8 +100,9 @@ def measure(build, options):
           f'{"of a core":>11}')
     try:
         target.start(Setup())
+        rows.append(watch_alone(target))
         holder, empty = Holder(target.port), target.memory('Pss')
-        print(f'{0:>17}{target.memory("Rss"):>10}{empty:>10}')
+        print(f'{0:>17}{target.memory("Rss"):>10}{empty:>10}    ran {rows[0]["ran_ns"]} ns in {QUIET} s')
         for wanted in IDLE:
             holder.grow(wanted)
             row = watch(target, holder, empty)

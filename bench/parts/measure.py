@@ -49,7 +49,7 @@ class Field:
 
 
 def run_once(peer, case, seconds, view):
-    """A result, with how busy the load's CPU was."""
+    """A result, with how busy the load's CPU was: of a load that spins, its own word."""
     busy, begun = cpu.busy(cpu.LOAD), time.monotonic()
     peer.resume()
     try:
@@ -57,7 +57,7 @@ def run_once(peer, case, seconds, view):
             got = peer.run(case, seconds)
     finally:
         peer.pause()
-    got['load_busy'] = (cpu.busy(cpu.LOAD) - busy) / (time.monotonic() - begun)
+    got['load_busy'] = got['busy'] if 'busy' in got else (cpu.busy(cpu.LOAD) - busy) / (time.monotonic() - begun)
     time.sleep(SETTLE)
     return got
 
@@ -90,17 +90,22 @@ def figures(results):
             if (values := [value for result in results if (value := figure(result, name)) is not None])}
 
 
-def ratios(ours, theirs, name):
+def ratios(mine, theirs, name):
     """Of each pair, ours to theirs."""
-    pairs = [(a[name], b[name]) for a, b in zip(ours, theirs) if b[name]]
+    pairs = [(figure(a, name), figure(b, name)) for a, b in zip(mine, theirs) if figure(b, name)]
     return spread([a / b for a, b in pairs]) if pairs else None
+
+
+def ours(results):
+    """There is one of us in a case, polling or not."""
+    return next((runs for name, runs in results.items() if name.startswith(OURS)), [])
 
 
 def sum_up(results, view):
     """Medians and ranges of each peer, and of the paired ratios to the others."""
-    ours = results.get(OURS, [])
+    mine = ours(results)
     return {
         'peers': {name: figures(runs) for name, runs in results.items() if runs},
-        'ratios': {name: {what: ratios(ours, runs, what) for what in VIEWS[view]}
-                   for name, runs in results.items() if name != OURS and ours and runs},
+        'ratios': {name: {what: ratios(mine, runs, what) for what in VIEWS[view]}
+                   for name, runs in results.items() if not name.startswith(OURS) and mine and runs},
     }

@@ -19,6 +19,7 @@ NQN = 'nqn.2026-11.org.example:bench'
 SIZE = 256 << 20                # of every namespace: no cache holds it
 IN_CAPSULE = 16384
 START_DEADLINE = 60
+POLL_US = 100                   # that nvmfd looks for more, where it may
 
 
 class PeerError(Exception):
@@ -35,6 +36,11 @@ def output_of(name, command, timeout):
     if done.returncode:
         raise PeerError(f'{name}: {done.stderr.strip() or f"exit status {done.returncode}"}')
     return json.loads(done.stdout) if done.stdout else {}
+
+
+def is_about_latency(case):
+    """One command at a time, and all who can spin do."""
+    return case.spin and case.depth * case.connections == 1
 
 
 class Peer:
@@ -75,7 +81,7 @@ class Floor(Peer):
         self.setup = None
 
     def takes(self, case):
-        return not self.spins or case.depth * case.connections == 1
+        return not self.spins or is_about_latency(case)
 
     def start(self, setup):
         self.setup = setup
@@ -88,7 +94,7 @@ class Floor(Peer):
             self.program, '--size', case.size, '--depth', case.depth, '--connections', case.connections,
             '--mix', case.reads, '--in-capsule', IN_CAPSULE, '--milliseconds', int(seconds * 1000),
             '--server-cpu', cpu.TARGET, '--client-cpu', cpu.LOAD, '--huge', *flags], seconds + 60)
-        return {**got, 'cpu_us': got['server_cpu_us_per_io']}
+        return {**got, 'cpu_us': got['server_cpu_us_per_io'], 'busy': got['client_cpu']}
 
 
 class Target(Peer):
@@ -185,11 +191,16 @@ class Target(Peer):
 
 
 class Nvmfd(Target):
-    name = 'nvmfd'
+    """As it is; or looking for more before it sleeps, where latency is what counts."""
 
-    def __init__(self, build, options):
+    def __init__(self, build, options, polls=False):
         super().__init__(build)
-        self.options = options
+        self.polls = polls
+        self.name = 'nvmfd-poll' if polls else 'nvmfd'
+        self.options = [*options, *(['--poll', POLL_US] if polls else [])]
+
+    def takes(self, case):
+        return self.polls == is_about_latency(case)
 
     def device(self, setup):
         if setup.storage == 'memory':

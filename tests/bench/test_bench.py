@@ -8,7 +8,7 @@ import tempfile
 import unittest
 import xml.dom.minidom
 
-from parts import cases, chart, measure, report
+from parts import cases, chart, goals, measure, report
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get('NVMFD_BUILD') or ROOT / 'build')
@@ -97,6 +97,51 @@ class Sums(unittest.TestCase):
         names = [case.name for case in cases.CASES]
         self.assertEqual(len(names), len(set(names)))
         self.assertLessEqual(set(cases.QUICK), set(names))
+
+
+class Goals(unittest.TestCase):
+    """Which way round a ratio is, and who is compared with whom."""
+
+    def row(self, case, view='alone', **cpu_us):
+        results = {name.replace('_', '-'): [{'iops': 1e6 / cost, 'cpu_us': cost, 'latency_us': {'mean': cost}}]
+                   for name, cost in cpu_us.items()}
+        return {'view': view, 'case': {'name': case}, 'runs': results, 'summary': measure.sum_up(results, view)}
+
+    def verdicts(self, *rows, idle=()):
+        return [(one['case'], one['figure'], one['met']) for one in goals.judge(rows, idle)]
+
+    def test_times_as_good_as_the_better_sockets(self):
+        for ours, figure, met in ((1.0, '1.60', True), (2.0, '0.80', False)):
+            for view in ('alone', 'shared'):
+                row = self.row('write-4k-d128', view, nvmfd=ours, spdk_posix=3, spdk_uring=1.6)
+                self.assertEqual(self.verdicts(row), [('write-4k-d128', figure, met)])
+
+    def test_times_as_much_as_the_sleeping_floor(self):
+        row = self.row('mixed-4k-d128', nvmfd=1.2, floor=1.0, floor_spin=0.5)
+        self.assertEqual(self.verdicts(row), [('mixed-4k-d128', '1.20', True)])
+        row = self.row('mixed-4k-d128', nvmfd=1.3, floor=1.0)
+        self.assertEqual(self.verdicts(row), [('mixed-4k-d128', '1.30', False)])
+
+    def test_latency_of_who_polls(self):
+        row = self.row('read-4k-d1-spin', nvmfd_poll=8.0, spdk_posix=10.0)
+        self.assertEqual(self.verdicts(row), [('read-4k-d1-spin', '0.80', True)])
+
+    def test_digests_are_held_against_the_case_without(self):
+        rows = (self.row('read-128k-d8', nvmfd=10, spdk_uring=10), self.row('read-128k-d8-digests', nvmfd=12, spdk_uring=11))
+        self.assertIn(('read-128k-d8-digests', '20 %', False), self.verdicts(*rows))
+
+    def test_a_file_adds_what_fio_does_not_take(self):
+        rows = (self.row('read-4k-d32', nvmfd=2), self.row('read-4k-d32-direct', nvmfd=5, fio=3.5))
+        self.assertEqual(self.verdicts(*rows), [('read-4k-d32-direct', '1.50 us', True)])
+
+    def test_idle(self):
+        rows = [{'connections': 0, 'ran_ns': 7},
+                {'connections': 1000, 'percent_of_a_core': 0.5, 'pss_kib_per_connection': 33.0}]
+        self.assertEqual(self.verdicts(idle=rows), [('idle', '7 ns', False), ('idle', '0.50 %', True),
+                                                    ('idle', '33.0 KiB', False)])
+
+    def test_what_was_not_measured_is_not_judged(self):
+        self.assertEqual(self.verdicts(self.row('read-4k-d32', nvmfd=1)), [])
 
 
 class Run(unittest.TestCase):

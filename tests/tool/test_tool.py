@@ -338,6 +338,10 @@ class PerfQueues(ToolCase):
                 o = self.perf('--queues', '7', '--threads', threads, '--depth', '3', *spin)
                 self.assertEqual((o['queues'], o['threads']), (7, int(threads)))
                 self.assertEqual(o['spin'], bool(spin))
+                self.assertEqual('busy' in o, bool(spin))
+                if spin:
+                    self.assertGreater(o['busy'], 0)
+                    self.assertLess(o['busy'], 1)
                 self.assertGreater(o['reads'], 0)
                 after = self.json('smart-log')['host_read_commands']
                 self.assertEqual(after - before, o['reads'])

@@ -25,11 +25,26 @@ static void process(struct load *l)
 	load_note(l, nvmf_queue_process(l->queue));
 }
 
+/* A CPU that spins is always busy: only the turns that found something tell whether
+ * it had time left. */
+static void note_work(struct driver *d, uint64_t *before)
+{
+	uint64_t now = load_now();
+
+	if (atomic_load_explicit(&d->ended, memory_order_relaxed) !=
+	    d->tally.reads + d->tally.writes)
+		d->worked += now - *before;
+	*before = now;
+}
+
 static void spin(struct driver *d)
 {
+	uint64_t before = load_now();
+
 	while (d->under_way) {
 		for (unsigned int i = 0; i < d->count; i++)
 			process(&d->loads[i]);
+		note_work(d, &before);
 		tell(d);
 	}
 }
@@ -100,6 +115,7 @@ static void *run(void *context)
 {
 	struct driver *d = context;
 
+	d->begun = load_now();
 	for (unsigned int i = 0; i < d->count; i++)
 		load_begin(&d->loads[i]);
 	if (d->spins)

@@ -16,7 +16,8 @@ struct driver {
 	struct tally tally;
 	atomic_uint_fast64_t ended;	/* for who watches */
 	atomic_bool is_over;
-	uint64_t finished;		/* when, of load_now */
+	uint64_t begun, finished;	/* when, of load_now */
+	uint64_t worked;		/* ns of the turns that found work; only of who spins */
 };
 
 /* Takes the loads.  0, or -1 after a sentence. */

@@ -28,6 +28,7 @@ struct perf {
 	struct load_plan timed;
 	double seconds;			/* of the timed phase */
 	struct tally tally;
+	double busy;			/* of its threads, the share that found work: who spins */
 };
 
 /* One go of all queues: filling, the measured one, or reading back. */
@@ -344,15 +345,20 @@ static void free_phase(struct phase *h)
 static void sum_up(struct phase *h)
 {
 	struct perf *p = h->perf;
-	uint64_t finished = h->begun;
+	uint64_t finished = h->begun, worked = 0, lasted = 0;
 
 	tally_init(&p->tally);
 	for (unsigned int i = 0; i < h->started; i++) {
-		tally_add(&p->tally, &h->drivers[i].tally);
-		if (h->drivers[i].finished > finished)
-			finished = h->drivers[i].finished;
+		const struct driver *d = &h->drivers[i];
+
+		tally_add(&p->tally, &d->tally);
+		worked += d->worked;
+		lasted += d->finished - d->begun;
+		if (d->finished > finished)
+			finished = d->finished;
 	}
 	p->seconds = (double)(finished - h->begun) / 1e9;
+	p->busy = lasted ? (double)worked / (double)lasted : 0;
 }
 
 static int run_phase(struct perf *p, struct load_plan *plan, uint64_t ns)
@@ -406,7 +412,7 @@ static int tell(const struct perf *p)
 		.read_percent = p->timed.read_percent, .controllers = p->ctrl_count,
 		.queues = p->count, .threads = p->threads,
 		.is_sequential = s->is_sequential, .spins = s->spin, .verifies = s->verify,
-		.seconds = p->seconds, .tally = &p->tally };
+		.seconds = p->seconds, .busy = p->busy, .tally = &p->tally };
 
 	return report_print(&report, s->json);
 }

@@ -61,6 +61,8 @@ static int print_json(const struct report *r, const struct rates *rates)
 	json_add_number(o, "read_percent", r->read_percent);
 	json_add_bool(o, "sequential", r->is_sequential);
 	json_add_bool(o, "spin", r->spins);
+	if (r->spins)
+		json_add(o, "busy", json_real(r->busy));
 	json_add_bool(o, "verified", r->verifies);
 	json_add(o, "seconds", json_real(r->seconds));
 	json_add_number(o, "reads", r->tally->reads);

@@ -12,6 +12,7 @@ struct report {
 	unsigned int depth, read_percent, controllers, queues, threads;
 	bool is_sequential, spins, verifies;
 	double seconds;
+	double busy;			/* who spins: the share of the turns that found work */
 	const struct tally *tally;
 };
 
