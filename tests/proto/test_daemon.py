@@ -19,9 +19,13 @@ class Foreground(RoomCase):
 
     def test_says_what_to_type_to_connect(self):
         with self.serve() as target:
-            log = target.log()
-            for part in (target.nqn, '-t tcp', f'-s {target.ports["io"]}'):
-                self.assertIn(part, log)
+            parts = (target.nqn, '-t tcp', f'-s {target.ports["io"]}')
+            deadline = time.monotonic() + daemon.START_DEADLINE
+            # The ports file is there a moment before the words.
+            while time.monotonic() < deadline and not all(p in target.log() for p in parts):
+                time.sleep(0.01)
+            for part in parts:
+                self.assertIn(part, target.log())
 
     def test_a_log_that_may_not_grow_ends_nothing(self):
         """The file size limit of what the log goes to is reached."""
