@@ -326,6 +326,7 @@ static void look_round(struct timer *t)
 	struct worker *w = s->control.worker;
 
 	give_back_pages(s);
+	model_tend(&s->service.model);
 	timer_arm(&w->timers, t, w->now + LOOK_ROUND_MS * NS_PER_MS);
 }
 

@@ -105,7 +105,7 @@ static void ready(struct worker_source *source, uint32_t events)
 {
 	struct listener *l = container_of(source, struct listener, source);
 
-	for (int n = 0; n < ACCEPTS_IN_A_ROW; n++) {
+	for (int n = 0; n < ACCEPTS_IN_A_ROW && l->fd >= 0; n++) {
 		int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (fd >= 0) {
@@ -144,6 +144,7 @@ int listeners_watch(struct service *s)
 
 /* ---- opening and closing ------------------------------------------------------------------------ */
 
+/* Its memory stays: an event of this turn may still come. */
 static void close_listener(struct listener *l)
 {
 	struct worker *w = l->service->target.stations[0].worker;
@@ -153,7 +154,16 @@ static void close_listener(struct listener *l)
 		worker_unwatch(w, l->fd);
 	timer_cancel(&w->timers, &l->again);
 	close(l->fd);
-	free(l);
+	l->fd = -1;
+	list_append(&l->service->closed, &l->link);
+}
+
+void listeners_free(struct service *s)
+{
+	struct list *l;
+
+	while ((l = list_pop(&s->closed)))
+		free(list_entry(l, struct listener, link));
 }
 
 void listeners_close(struct service *s)

@@ -106,6 +106,8 @@ int publish_snapshot(struct model_runtime *rt, const struct snapshot *last,
 	r = s->is_stuck ? -ETIMEDOUT : visit_all(s, follow);
 	if (!r)
 		r = visit_all(s, tell);
+	if (!r)
+		listeners_free(s);
 	if (r)
 		snprintf(error, error_size, "a worker does not answer: it may hang in the kernel");
 	else if (s->visits[0].result)

@@ -80,6 +80,7 @@ int service_open(struct service *s, const struct service_settings *settings, cha
 
 	*s = (struct service){ .settings = *settings };
 	list_init(&s->listeners);
+	list_init(&s->closed);
 	registry_open(&s->target.registry);
 	s->target.limits = settings->limits;
 	s->target.log = settings->log;
@@ -101,6 +102,7 @@ void service_close(struct service *s)
 	for (unsigned int i = 0; i < s->target.station_count; i++)
 		worker_stop(s->target.stations[i].worker);
 	listeners_close(s);
+	listeners_free(s);
 	close_stations(s);
 	s->model.runtime = NULL;
 	model_close(&s->model);

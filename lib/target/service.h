@@ -38,7 +38,7 @@ struct service {
 	struct model_runtime runtime;
 	struct target target;
 	struct service_settings settings;
-	struct list listeners;
+	struct list listeners, closed;	/* those that are closed and not yet free */
 	unsigned int lanes;		/* that are open */
 	unsigned int next;		/* station for the next connection */
 	struct visit *visits;		/* [station] */
@@ -109,6 +109,8 @@ void listener_drop(struct model_runtime *, uint16_t port_id);
 
 /* Thread: of the first worker, while the one that controls waits for it. */
 void listeners_close(struct service *);
+/* Thread: the one that controls, a turn later. */
+void listeners_free(struct service *);
 /* Those whose port is not there. */
 void listeners_close_others(struct service *, const struct snapshot *);
 /* Those that are not watched yet. */
