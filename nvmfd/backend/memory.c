@@ -12,6 +12,7 @@
 #include "storage/backend.h"
 #include "backend/kinds.h"
 #include "backend/spin.h"
+#include "backend/stream.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,12 +24,16 @@
 #define PAGE 4096u
 #define HUGE_PAGE ((size_t)2 << 20)
 #define LOCKS_MOST (1u << 20)
+/* A disk of this size is not in the caches when it is written here and there: writes
+ * past them took 0.78 of the time (64 MiB: 0.85; 16 MiB: 1.2). */
+#define STREAM_LEAST (64u << 20)
 
 struct memory {
 	struct backend base;
 	uint8_t *bytes;		/* each page under its lock */
 	void *mapping;		/* they lie in it */
 	size_t mapped;		/* its length, bytes */
+	void *(*put)(void *to, const void *from, size_t length);
 	size_t mask;		/* how many locks there are, a power of two, less 1 */
 	share_lock_t locks[];
 };
@@ -61,7 +66,7 @@ static void write_page(struct memory *m, uint64_t offset, const uint8_t *data, u
 	share_lock_t *lock = lock_of(m, offset);
 
 	share_lock_alone(lock);
-	memcpy(m->bytes + offset, data, length);
+	m->put(m->bytes + offset, data, length);
 	share_unlock_alone(lock);
 }
 
@@ -198,6 +203,7 @@ int memory_open(struct backend **out, uint64_t size, char *error,
 		.info = { .size = size, .alignment = 1, .is_immediate = true },
 	};
 	m->mask = locks - 1;
+	m->put = size < STREAM_LEAST ? memcpy : stream_copy;
 	*out = &m->base;
 	return 0;
 }

@@ -31,24 +31,33 @@ static int run(struct backend *b, enum backend_opcode opcode, uint64_t offset,
 	return backend_submit(b, NULL, &op);
 }
 
-static void memory_keeps_what_is_written(void **state)
+static void keeps_what_is_written(uint64_t size)
 {
-	struct backend *b = open_size(BACKEND_MEMORY, 1 << 20);
-	char out[10240], in[10240];
+	struct backend *b = open_size(BACKEND_MEMORY, size);
+	char memory[10240 + 8], *out = memory + 8, in[10240];	/* at any address */
 
-	for (size_t i = 0; i < sizeof(out); i++)
+	for (size_t i = 0; i < sizeof(in); i++)
 		out[i] = (char)(i * 13 + 1);
 	assert_true(b->info.is_immediate);
 	assert_false(b->info.has_volatile_cache);
 	assert_int_equal(b->info.block_size, 512);
-	assert_int_equal(run(b, BACKEND_WRITE, 512, out, sizeof(out)), 0);
+	assert_int_equal(run(b, BACKEND_WRITE, 512, out, sizeof(in)), 0);
 	assert_int_equal(run(b, BACKEND_FLUSH, 0, NULL, 0), 0);
 	assert_int_equal(run(b, BACKEND_READ, 512, in, sizeof(in)), 0);
 	assert_memory_equal(in, out, sizeof(in));
-	assert_int_equal(run(b, BACKEND_READ, (1 << 20) - 512, in, 512), 0);
-	for (int i = 0; i < 512; i++)
+	assert_int_equal(run(b, BACKEND_READ, 0, in, 512), 0);
+	assert_int_equal(run(b, BACKEND_READ, 512 + sizeof(in), in + 512, 512), 0);
+	assert_int_equal(run(b, BACKEND_READ, size - 512, in + 1024, 512), 0);
+	for (int i = 0; i < 1536; i++)
 		assert_int_equal(in[i], 0);
 	backend_close(b);
+}
+
+/* A small one, and one that is written past the caches. */
+static void memory_keeps_what_is_written(void **state)
+{
+	keeps_what_is_written(1 << 20);
+	keeps_what_is_written(64 << 20);
 }
 
 static void null_reads_zeros(void **state)
@@ -140,9 +149,9 @@ static void *tear(void *argument)
 	return NULL;
 }
 
-static void memory_never_tears_a_block(void **state)
+static void never_tears_a_block(uint64_t size)
 {
-	struct backend *b = open_size(BACKEND_MEMORY, BLOCKS * 4096);
+	struct backend *b = open_size(BACKEND_MEMORY, size);
 	struct tearer t[4];
 
 	for (int i = 0; i < 4; i++) {
@@ -155,6 +164,12 @@ static void memory_never_tears_a_block(void **state)
 		assert_int_equal(t[i].torn, 0);
 	}
 	backend_close(b);
+}
+
+static void memory_never_tears_a_block(void **state)
+{
+	never_tears_a_block(BLOCKS * 4096);
+	never_tears_a_block(64 << 20);
 }
 
 /* ---- lending -------------------------------------------------------------------------- */
