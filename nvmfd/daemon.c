@@ -151,8 +151,7 @@ int pidfile_default_path(char *path, size_t size)
 	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
 }
 
-/* The daemon leaves its directory: a relative path would lose its meaning. */
-static int absolute_path(char *to, size_t size, const char *path)
+int absolute_path(char *to, size_t size, const char *path)
 {
 	char here[PATH_MAX];
 	int n;

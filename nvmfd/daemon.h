@@ -79,6 +79,10 @@ int open_standard_descriptors(void);
  * or -errno. */
 long raise_descriptor_limit(void);
 
+/* The daemon leaves its directory: a relative path would lose its meaning.  0, or
+ * -errno. */
+int absolute_path(char *to, size_t size, const char *path);
+
 /*
  * Writes `text` to a file that others never see half: beside it, then renamed.
  * 0, or -errno.

@@ -3,11 +3,11 @@
 #include "daemon.h"
 #include "device_spec.h"
 #include "journal.h"
+#include "loaded.h"
 #include "options.h"
 #include "server.h"
 #include "state.h"
 #include "version.h"
-#include "config/config.h"
 #include "rpc/socket.h"
 #include "wire/fabrics.h"
 
@@ -20,6 +20,7 @@
 /* Everything that main owns. */
 struct nvmfd {
 	struct nvmfd_options options;
+	struct loaded file;		/* of --config */
 	struct device_spec *devices;
 	struct state state;
 	struct journal *journal;
@@ -51,6 +52,19 @@ static const char *an_address(const struct nvmfd_options *o)
 	return strcmp(o->listen[0], "::") ? o->listen[0] : "::1";
 }
 
+static void print_what(const struct nvmfd *n)
+{
+	const struct array *ports = &model_snapshot(server_model(n->server))->ports;
+
+	printf("nvmfd serves what %s says:\n", loaded_name(&n->file));
+	for (unsigned int i = 0; i < ports->count; i++) {
+		const struct port *p = ports->at[i];
+
+		printf("  port %u: %s, TCP port %u\n", p->id, p->address, p->service);
+	}
+	fflush(stdout);
+}
+
 static void print_how(const struct nvmfd *n, const char *nqn)
 {
 	const char *address = an_address(&n->options);
@@ -70,16 +84,38 @@ static void print_how(const struct nvmfd *n, const char *nqn)
 	fflush(stdout);
 }
 
+/* A line a port; NULL: no memory. */
+static char *ports_text(const struct nvmfd *n)
+{
+	const struct array *ports = &model_snapshot(server_model(n->server))->ports;
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	if (!to)
+		return NULL;
+	if (!n->options.config)
+		fprintf(to, "discovery=%u\nio=%u\n", server_discovery_port(n->server),
+			server_io_port(n->server));
+	for (unsigned int i = 0; n->options.config && i < ports->count; i++) {
+		const struct port *p = ports->at[i];
+
+		fprintf(to, "port%u=%u\n", p->id, p->service);
+	}
+	fclose(to);
+	return text;
+}
+
 static int write_ports(struct nvmfd *n)
 {
-	char text[64];
+	char *text;
 	int r;
 
 	if (!n->options.ports_file)
 		return 0;
-	snprintf(text, sizeof(text), "discovery=%u\nio=%u\n",
-		 server_discovery_port(n->server), server_io_port(n->server));
-	r = write_file_atomically(n->options.ports_file, text, 0644);
+	text = ports_text(n);
+	r = text ? write_file_atomically(n->options.ports_file, text, 0644) : -ENOMEM;
+	free(text);
 	n->has_ports_file = !r;
 	if (r)
 		snprintf(n->error, sizeof(n->error), "--ports-file %s: %s",
@@ -127,6 +163,13 @@ static int load_state(struct nvmfd *n)
 
 /* ---- running ---------------------------------------------------------------------------------- */
 
+static void reload(void *context)
+{
+	struct nvmfd *n = context;
+
+	loaded_again(&n->file, server_model(n->server), journal_log(n->journal));
+}
+
 static int open_server(struct nvmfd *n)
 {
 	struct server_setup setup = {
@@ -140,6 +183,11 @@ static int open_server(struct nvmfd *n)
 	    !rpc_socket_default_path(rpc_socket, sizeof(rpc_socket))) {
 		setup.rpc_socket = rpc_socket;
 		setup.rpc_is_default = true;
+	}
+	if (n->options.config) {
+		setup.config = &n->file.config;
+		setup.reload = reload;
+		setup.context = n;
 	}
 	r = server_open(&n->server, &setup, n->error, sizeof(n->error));
 	return r ? r : write_ports(n);
@@ -211,6 +259,8 @@ static int run(struct nvmfd *n)
 	}
 	if (n->report >= 0)
 		daemon_ready(n->report);
+	else if (n->options.config)
+		print_what(n);
 	else
 		print_how(n, n->state.nqn);
 	r = server_run(n->server, n->signals);
@@ -233,9 +283,11 @@ static int go_into_background(struct nvmfd *n)
 
 static int serve(struct nvmfd *n)
 {
-	int r = parse_devices(n);
+	int r = 0;
 
-	if (!r)
+	if (!n->options.config)
+		r = parse_devices(n);
+	if (!r && !n->options.config)
 		r = load_state(n);
 	if (!r && has_pidfile(n))
 		r = pidfile_open(&n->pidfile, n->options.pidfile, n->error, sizeof(n->error));
@@ -250,54 +302,13 @@ static int serve(struct nvmfd *n)
 	return run(n);
 }
 
-/* ---- --check ------------------------------------------------------------------------------------- */
-
-static void print_mistakes(const struct config_mistakes *m, const char *file)
-{
-	for (size_t i = 0; i < m->count; i++) {
-		char *line = config_mistake_line(&m->list[i], file);
-
-		fprintf(stderr, "%s\n", line ? line : "out of memory");
-		free(line);
-	}
-	if (m->others)
-		fprintf(stderr, "%s: and %zu more mistakes\n", file, m->others);
-	if (m->out_of_memory)
-		fprintf(stderr, "%s: out of memory\n", file);
-}
-
-static size_t count_namespaces(const struct config *c)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < c->subsystem_count; i++)
-		count += c->subsystems[i].namespace_count;
-	return count;
-}
-
-static int check(const struct nvmfd_options *o)
-{
-	const char *file = strcmp(o->config, "-") ? o->config : "standard input";
-	struct config_mistakes mistakes;
-	struct config config;
-	int r = config_load(&config, o->config, &mistakes);
-
-	print_mistakes(&mistakes, file);
-	config_mistakes_free(&mistakes);
-	if (r)
-		return EXIT_FAILURE;
-	printf("%s: no mistake; subsystems: %zu, namespaces: %zu, ports: %zu, hosts: %zu\n", file,
-	       config.subsystem_count, count_namespaces(&config), config.port_count, config.host_count);
-	config_free(&config);
-	return EXIT_SUCCESS;
-}
-
 int main(int argc, char **argv)
 {
 	struct nvmfd n = { .report = -1, .signals = -1, .pidfile.fd = -1 };
 	int status;
 
 	open_standard_descriptors();
+	n.file = (struct loaded){ .options = &n.options, .argc = argc, .argv = argv };
 	if (options_parse(&n.options, argc, argv, n.error, sizeof(n.error))) {
 		fprintf(stderr, "nvmfd: %s\n", n.error);
 		return EXIT_FAILURE;
@@ -310,11 +321,12 @@ int main(int argc, char **argv)
 		version_print(stdout);
 		return EXIT_SUCCESS;
 	}
-	if (n.options.check)
-		return check(&n.options);
-	if (n.options.config) {
-		fprintf(stderr, "nvmfd: --config: serving what a file says is not built yet, only --check\n");
+	if (n.options.config && loaded_open(&n.file))
 		return EXIT_FAILURE;
+	if (n.options.check) {
+		loaded_print(&n.file);
+		loaded_close(&n.file);
+		return EXIT_SUCCESS;
 	}
 	if (journal_open(&n.journal, n.options.debug)) {
 		fprintf(stderr, "nvmfd: out of memory\n");
@@ -325,5 +337,6 @@ int main(int argc, char **argv)
 	if (n.signals >= 0)
 		close(n.signals);
 	free(n.devices);
+	loaded_close(&n.file);
 	return status;
 }

@@ -469,7 +469,43 @@ int options_set(struct nvmfd_options *o, const char *name, const char *value, ch
 
 	if (!row)
 		return refuse(&s, -ENOENT, "--%s is no option that a file sets", name);
-	return o->given & bit_of(row) ? 0 : set_option(o, row, value, &s);
+	if (o->given & bit_of(row))
+		return 0;
+	o->set |= bit_of(row);
+	return set_option(o, row, value, &s);
+}
+
+bool options_has(const struct nvmfd_options *o, const char *name)
+{
+	const struct option_row *row = row_for_file(name);
+
+	return row && (o->given | o->set) & bit_of(row);
+}
+
+static bool is_same(const struct option_row *row, const void *a, const void *b)
+{
+	const char *x, *y;
+
+	switch (row->kind) {
+	case KIND_TEXT:
+		x = *(const char *const *)a;
+		y = *(const char *const *)b;
+		return x && y ? !strcmp(x, y) : x == y;
+	case KIND_SIZE:
+	case KIND_POWER:
+		return *(const uint64_t *)a == *(const uint64_t *)b;
+	default:
+		return *(const uint32_t *)a == *(const uint32_t *)b;
+	}
+}
+
+const char *options_difference(const struct nvmfd_options *a, const struct nvmfd_options *b)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (rows[i].in_file && !is_same(&rows[i], (const char *)a + rows[i].offset,
+						(const char *)b + rows[i].offset))
+			return rows[i].name;
+	return NULL;
 }
 
 int options_check(const char *name, const char *value, char *expected, size_t size)

@@ -52,6 +52,7 @@ struct nvmfd_options {
 	char *const *devices;		/* see device_spec.h */
 	size_t device_count;
 	uint64_t given;			/* which rows argv has: the file can't change these */
+	uint64_t set;			/* which rows the file has */
 };
 
 /*
@@ -74,6 +75,11 @@ int options_set(struct nvmfd_options *o, const char *name, const char *value,
 int options_check(const char *name, const char *value, char *expected, size_t size);
 /* Whether settings that are good alone go together. */
 int options_check_limits(const struct nvmfd_options *o, char *error, size_t error_size);
+
+/* The first option of those that a file may set whose values differ; NULL: none. */
+const char *options_difference(const struct nvmfd_options *a, const struct nvmfd_options *b);
+/* Whether the command line or the file has set it. */
+bool options_has(const struct nvmfd_options *o, const char *name);
 
 void options_help(FILE *to);
 

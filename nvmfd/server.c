@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "server.h"
 #include "daemon.h"
+#include "served.h"
 #include "storage.h"
 #include "backend/engine.h"
 #include "rpc/rpc.h"
@@ -48,6 +49,8 @@ struct server {
 	struct rpc *rpc;		/* NULL: there is none */
 	struct bench *benches;		/* [station] */
 	const struct nvmfd_options *options;
+	void (*reload)(void *context);	/* on SIGHUP; NULL: nothing */
+	void *context;
 	uint16_t io_port, discovery_port;
 	unsigned int departed;		/* connections, when it was last looked */
 	unsigned int trims;		/* of the heap that are due */
@@ -170,12 +173,41 @@ static int listen_everywhere(struct server *s, const char *nqn, char *error, siz
 	return r;
 }
 
+/* Discovery controllers say the same of themselves as the first subsystem. */
+static int name_discovery(struct model *m)
+{
+	const struct array *all = &model_snapshot(m)->subsystems;
+	struct subsystem_settings set;
+
+	if (all->count)
+		set = ((const struct subsystem *)all->at[0])->set;
+	else if (model_default_subsystem(m, NQN_DISCOVERY, NVMF_VERSION, &set))
+		return -EIO;
+	return model_name_discovery(m, set.serial, set.model, set.firmware);
+}
+
+static int fill_from_file(struct model *m, const struct config *config, char *error, size_t error_size)
+{
+	static const struct config nothing;
+	int r = served_apply(m, &nothing, config, error, error_size);
+
+	if (r)
+		return r;
+	r = name_discovery(m);
+	if (r)
+		snprintf(error, error_size, "%s", model_error(m));
+	return r;
+}
+
 /* Storage first, listening last: a host must not meet half a model. */
 static int fill_service(struct server *s, const struct server_setup *setup, char *error,
 			size_t error_size)
 {
-	int r = add_subsystem(&s->service.model, setup, error, error_size);
+	int r;
 
+	if (setup->config)
+		return fill_from_file(&s->service.model, setup->config, error, error_size);
+	r = add_subsystem(&s->service.model, setup, error, error_size);
 	if (!r)
 		r = storage_open(&s->service, setup->nqn, setup->devices,
 				 setup->options->devices, setup->device_count, error, error_size);
@@ -265,6 +297,8 @@ int server_open(struct server **result, const struct server_setup *setup, char *
 		snprintf(error, error_size, "out of memory");
 	} else {
 		s->options = setup->options;
+		s->reload = setup->reload;
+		s->context = setup->context;
 		s->log = journal_log(setup->journal);
 		r = open_control(s, error, error_size);
 		if (!r)
@@ -284,6 +318,11 @@ int server_open(struct server **result, const struct server_setup *setup, char *
 	return r;
 }
 
+struct model *server_model(struct server *s)
+{
+	return &s->service.model;
+}
+
 uint16_t server_io_port(const struct server *s)
 {
 	return s->io_port;
@@ -301,6 +340,8 @@ static void signalled(struct worker_source *source, uint32_t events)
 	struct server *s = container_of(source, struct server, control.signals);
 	int number = signals_read(s->control.signals_fd);
 
+	if (number == SIGHUP && s->reload)
+		s->reload(s->context);
 	if (number != SIGTERM && number != SIGINT && number != SIGQUIT)
 		return;
 	log_say(s->log, LOG_NOTICE, "ends on signal %d", number);

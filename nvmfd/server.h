@@ -6,6 +6,7 @@
 #ifndef NVMFD_SERVER_H
 #define NVMFD_SERVER_H
 
+#include "config/config.h"
 #include "device_spec.h"
 #include "journal.h"
 #include "options.h"
@@ -21,6 +22,11 @@ struct server_setup {
 	const char *nqn, *serial;
 	struct device_spec *devices;	/* numbered */
 	size_t device_count;
+	/* Instead of name and devices: what a file says.  NULL: there is none. */
+	const struct config *config;
+	/* On SIGHUP; NULL: nothing. */
+	void (*reload)(void *context);
+	void *context;
 	struct journal *journal;
 	/* The socket of the RPC server; NULL: none.  `is_default`: where it is in use, the
 	 * daemon does without. */
@@ -33,6 +39,9 @@ struct server_setup {
 int server_open(struct server **, const struct server_setup *, char *error,
 		size_t error_size);
 
+struct model *server_model(struct server *);
+
+/* Of the command line's ports. */
 uint16_t server_io_port(const struct server *);
 uint16_t server_discovery_port(const struct server *);
 

@@ -32,11 +32,23 @@ static bool is_zero(const uint8_t *bytes, size_t length)
 	return true;
 }
 
+static bool is_ended(const char *field)
+{
+	return nqn_field_length(field) < NQN_FIELD_SIZE;
+}
+
 static bool is_name(const char *field)
 {
-	size_t length = nqn_field_length(field);
+	return is_ended(field) && nqn_check(field, nqn_field_length(field)) == NQN_GOOD;
+}
 
-	return length < NQN_FIELD_SIZE && nqn_check(field, length) == NQN_GOOD;
+/* A name that the configuration has is one, whatever its form; and SPDK's perf gives no
+ * name of its own unless told to. */
+static bool may_be_host(const struct snapshot *s, const char *hostnqn)
+{
+	if (!is_ended(hostnqn))
+		return false;
+	return !*hostnqn || is_name(hostnqn) || snapshot_lists_host(s, hostnqn);
 }
 
 static uint32_t most_entries(const struct queue *q, bool is_admin)
@@ -90,14 +102,13 @@ static uint16_t check_data(struct queue *q, struct connect *c)
 		return BAD_DATA(c, hostid, NVME_DNR);
 	if (is_admin ? cntlid != NVMF_CNTLID_DYNAMIC : !cntlid || cntlid > NVMF_CNTLID_MAX)
 		return BAD_DATA(c, cntlid, 0);
-	if (!is_name(c->data.subnqn))
+	if (!is_ended(c->data.subnqn))
 		return BAD_DATA(c, subnqn, NVME_DNR);
-	/* Perhaps it will be there later: the host may try again. */
 	c->subsystem = find_served(q, c->data.subnqn);
+	/* Perhaps it will be there later: the host may try again. */
 	if (!c->subsystem)
-		return BAD_DATA(c, subnqn, 0);
-	/* SPDK's perf gives no name of its own unless told to. */
-	if (*c->data.hostnqn && !is_name(c->data.hostnqn))
+		return BAD_DATA(c, subnqn, is_name(c->data.subnqn) ? 0 : NVME_DNR);
+	if (!may_be_host(q->station->model, c->data.hostnqn))
 		return BAD_DATA(c, hostnqn, NVME_DNR);
 	q->is_discovery = c->subsystem == q->station->model->discovery;
 	if (q->is_discovery && !is_admin)

@@ -89,6 +89,17 @@ bool subsystem_allows(const struct subsystem *s, const char *hostnqn)
 	return s->set.allows_any_host || array_find_text(&s->hosts, hostnqn) >= 0;
 }
 
+bool snapshot_lists_host(const struct snapshot *s, const char *hostnqn)
+{
+	for (unsigned int i = 0; i < s->subsystems.count; i++) {
+		const struct subsystem *sub = s->subsystems.at[i];
+
+		if (array_find_text(&sub->hosts, hostnqn) >= 0)
+			return true;
+	}
+	return false;
+}
+
 bool subsystem_allows_address(const struct subsystem *s, const char *address)
 {
 	for (unsigned int i = 0; i < s->prefixes.count; i++)

@@ -199,6 +199,8 @@ struct ns_place *subsystem_place(const struct subsystem *, uint32_t nsid);
 
 bool port_serves(const struct port *, const struct subsystem *);
 bool subsystem_allows(const struct subsystem *, const char *hostnqn);
+/* Whether any list of hosts has this name. */
+bool snapshot_lists_host(const struct snapshot *, const char *hostnqn);
 bool subsystem_allows_address(const struct subsystem *, const char *address);
 /* What this host sees; never NULL once the snapshot is sealed. */
 const struct view *subsystem_view(const struct subsystem *, const char *hostnqn);

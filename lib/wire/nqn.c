@@ -139,6 +139,11 @@ enum nqn_fault nqn_check(const char *nqn, size_t length)
 	return NQN_GOOD;
 }
 
+bool nqn_is_name(const char *text, size_t length)
+{
+	return length && length <= NQN_MAX_LENGTH && check_text(text, length) == NQN_GOOD;
+}
+
 const char *nqn_fault_text(enum nqn_fault fault)
 {
 	switch (fault) {

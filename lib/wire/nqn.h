@@ -28,6 +28,10 @@ enum nqn_fault {
  * nqn.YYYY-MM.reverse.domain[:name], or the UUID form complete. */
 enum nqn_fault nqn_check(const char *nqn, size_t length);
 
+/* Whether it can name anything at all, as Linux's target takes it: 1 to 223 bytes of
+ * UTF-8 without control characters, such as "testnqn". */
+bool nqn_is_name(const char *text, size_t length);
+
 /* Ends a sentence that began with the name: "... is longer than 223 bytes". */
 const char *nqn_fault_text(enum nqn_fault fault);
 

@@ -128,7 +128,7 @@ static const struct config_key port_keys[] = {
 	{ .name = "ana_groups", .kind = CONFIG_LIST, AT(ana_groups), COUNT(ana_group_count),
 	  .of = &config_of_ana_group },
 	{ .name = "param", .kind = CONFIG_GROUP, AT(has_param), .of = &of_param },
-	{ .name = "portid", .kind = CONFIG_INTEGER, .need = CONFIG_MUST, AT(portid), .most = 65535 },
+	{ .name = "portid", .kind = CONFIG_INTEGER, .need = CONFIG_MUST, AT(portid), .least = 1, .most = 65535 },
 	{ .name = "referrals", .kind = CONFIG_LIST, AT(referrals), COUNT(referral_count),
 	  .of = &config_of_referral },
 	{ .name = "subsystems", .kind = CONFIG_NAMES, AT(subsystems), COUNT(subsystem_count),

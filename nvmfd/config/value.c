@@ -15,15 +15,8 @@
 
 bool value_is_name(const char *text)
 {
-	switch (nqn_check(text, strlen(text))) {
-	case NQN_EMPTY:
-	case NQN_TOO_LONG:
-	case NQN_NOT_UTF8:
-	case NQN_CONTROL_CHARACTER:
-		return false;
-	default:	/* configfs names folders by it */
-		return !strchr(text, '/') && strcmp(text, ".") && strcmp(text, "..");
-	}
+	/* configfs names folders by it. */
+	return nqn_is_name(text, strlen(text)) && !strchr(text, '/') && strcmp(text, ".") && strcmp(text, "..");
 }
 
 bool value_is_discovery(const char *text)

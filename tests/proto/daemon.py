@@ -117,8 +117,11 @@ class Daemon:
     """One nvmfd in the foreground."""
 
     def __init__(self, *devices, args=(), nqn=NQN, room=None, nofile=None, fsize=None,
-                 host='127.0.0.1'):
+                 host='127.0.0.1', config=None):
         self.devices = devices
+        # A file says itself where to listen, and what its subsystems are called.
+        self.listening = ['-c', config] if config else ['-p', '0', '-P', '0']
+        nqn = None if config else nqn
         engine = ENGINE and '--engine' not in args
         self.args = [*(('-n', nqn) if nqn else ()),
                      *(('--engine', ENGINE) if engine else ()), *args]
@@ -134,7 +137,7 @@ class Daemon:
 
     def start(self):
         self.ports_path.unlink(missing_ok=True)
-        command = [*WRAPPER, self.room.nvmfd, '-d', '-p', '0', '-P', '0',
+        command = [*WRAPPER, self.room.nvmfd, '-d', *self.listening,
                    '--ports-file', str(self.ports_path), *self.args,
                    *self.devices]
         with open(self.log_path, 'wb') as log:

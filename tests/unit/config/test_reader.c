@@ -207,7 +207,7 @@ static const struct bad {
 	/* Ports. */
 	{ "{'ports':[{'portid':65536,'addr':{'traddr':'localhost','trsvcid':'65536','trtype':'tcp',"
 	  "'adrfam':'ib'},'param':{'max_queue_size':'-2'},'ana_groups':[{'grpid':0,'ana':{'state':'good'}}]}]}",
-	  "f: ports[0].portid: found 65536, expected a number from 0 to 65535\n"
+	  "f: ports[0].portid: found 65536, expected a number from 1 to 65535\n"
 	  "f: ports[0].addr.traddr: found 'localhost', expected an IPv4 or IPv6 address\n"
 	  "f: ports[0].addr.trsvcid: found '65536', expected a number from 0 to 65535\n"
 	  "f: ports[0].addr.adrfam: found 'ib', expected 'ipv4' or 'ipv6'\n"
@@ -216,7 +216,7 @@ static const struct bad {
 	  "f: ports[0].ana_groups[0].ana.state: found 'good', expected 'optimized', 'non-optimized',"
 	  " 'inaccessible', 'persistent-loss' or 'change'\n" },
 	{ "{'ports':[{}]}", "f: ports[0].addr: found nothing, expected an object\n"
-			    "f: ports[0].portid: found nothing, expected a number from 0 to 65535\n" },
+			    "f: ports[0].portid: found nothing, expected a number from 1 to 65535\n" },
 	/* Subsystems. */
 	{ "{'subsystems':[{'nqn':'s','attr':{'serial':'','model':'\\u00e9','firmware':'123456789','version':'1.',"
 	  "'cntlid_min':0,'cntlid_max':'0xfff0','ieee_oui':'0x1000000','qid_max':'many'}}]}",

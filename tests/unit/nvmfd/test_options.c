@@ -142,6 +142,67 @@ static void what_must_fit_together(void **state)
 	assert_int_equal(parse("-p 0 -P 0 a"), 0);
 }
 
+static void what_a_file_says_is_not_said_twice(void **state)
+{
+	assert_int_equal(parse("-c f"), 0);
+	assert_string_equal(o.config, "f");
+	assert_int_equal(parse("--check --config - --workers 2 -d"), 0);
+	assert_true(o.check);
+	assert_refused("--check a", "--check: of which file? Give it by --config");
+	assert_refused("-c f -p 1", "--io-port: with --config it is the file that says this");
+	assert_refused("-c f --listen ::1", "--listen: with --config it is the file that says this");
+	assert_refused("-c f a", "'a': with --config it is the file that says the devices");
+}
+
+static char expected[128];
+
+static const char *expects(const char *name, const char *value)
+{
+	assert_int_equal(options_check(name, value, expected, sizeof(expected)), -EINVAL);
+	return expected;
+}
+
+static void what_a_file_may_set(void **state)
+{
+	assert_int_equal(options_check("workers", "3", expected, sizeof(expected)), 0);
+	assert_int_equal(options_check("io-port", "3", expected, sizeof(expected)), -ENOENT);
+	assert_int_equal(options_check("debug", "1", expected, sizeof(expected)), -ENOENT);
+	assert_string_equal(expects("workers", "x"), "a number from 1 to 256");
+	assert_string_equal(expects("handshake-timeout", "0"), "a number of seconds from 1 to 3600");
+	assert_string_equal(expects("mdts", "12k"), "a power of two from 4096 to 33554432 bytes");
+	assert_string_equal(expects("max-h2c-data", "4097"), "a multiple of 4 from 4096 to 33554432 bytes");
+	assert_string_equal(expects("c2h-success", "x"), "spec or always");
+	assert_string_equal(expects("rpc-socket", ""), "a text that is not empty");
+}
+
+/* And the command line counts more. */
+static void what_a_file_sets(void **state)
+{
+	struct nvmfd_options before;
+
+	assert_int_equal(parse("-c f --workers 2"), 0);
+	before = o;
+	assert_true(options_has(&o, "workers"));
+	assert_false(options_has(&o, "mdts") || options_has(&o, "nothing"));
+	assert_int_equal(options_set(&o, "workers", "3", sentence, sizeof(sentence)), 0);
+	assert_int_equal(o.workers, 2);
+	assert_null(options_difference(&before, &o));
+	assert_int_equal(options_set(&o, "mdts", "64K", sentence, sizeof(sentence)), 0);
+	assert_int_equal(o.mdts, 65536);
+	assert_true(options_has(&o, "mdts"));
+	assert_string_equal(options_difference(&before, &o), "mdts");
+	o = before;
+	assert_int_equal(options_set(&o, "rpc-socket", "s", sentence, sizeof(sentence)), 0);
+	assert_string_equal(options_difference(&before, &o), "rpc-socket");
+	before.rpc_socket = (char[]){ 's', 0 };
+	assert_null(options_difference(&before, &o));
+	before.poll = 7;
+	assert_string_equal(options_difference(&before, &o), "poll");
+	assert_int_equal(options_set(&o, "io-port", "3", sentence, sizeof(sentence)), -ENOENT);
+	assert_int_equal(options_set(&o, "buffers", "1M", sentence, sizeof(sentence)), 0);
+	assert_int_equal(options_check_limits(&o, sentence, sizeof(sentence)), -EINVAL);
+}
+
 static void help_and_version_need_no_device(void **state)
 {
 	assert_int_equal(parse("--help"), 0);
@@ -188,6 +249,9 @@ int main(void)
 		cmocka_unit_test(one_sentence_for_a_wrong_word),
 		cmocka_unit_test(one_sentence_for_a_wrong_option),
 		cmocka_unit_test(what_must_fit_together),
+		cmocka_unit_test(what_a_file_says_is_not_said_twice),
+		cmocka_unit_test(what_a_file_may_set),
+		cmocka_unit_test(what_a_file_sets),
 		cmocka_unit_test(help_and_version_need_no_device),
 		cmocka_unit_test(too_many_addresses),
 		cmocka_unit_test(help_names_every_default),

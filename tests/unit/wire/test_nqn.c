@@ -73,6 +73,18 @@ static void uuid_form_is_complete(void **state)
 	assert_fault(NQN_UUID_PREFIX "0123456g-89ab-cdef-0123-456789abcdef", NQN_BAD_UUID);
 }
 
+/* Linux's target takes what is no NQN as well. */
+static void names_of_any_form(void **state)
+{
+	char longest[NQN_MAX_LENGTH + 1];
+
+	memset(longest, 'n', sizeof(longest));
+	assert_true(nqn_is_name("testnqn", 7) && nqn_is_name("\xc3\xa9", 2));
+	assert_true(nqn_is_name(longest, NQN_MAX_LENGTH));
+	assert_false(nqn_is_name(longest, NQN_MAX_LENGTH + 1) || nqn_is_name("", 0));
+	assert_false(nqn_is_name("a\n", 2) || nqn_is_name("\xff", 1));
+}
+
 static void field_ends_at_the_first_nul(void **state)
 {
 	char field[NQN_FIELD_SIZE];
@@ -91,6 +103,7 @@ int main(void)
 		cmocka_unit_test(text_is_utf8_without_controls),
 		cmocka_unit_test(prefix_date_and_domain),
 		cmocka_unit_test(uuid_form_is_complete),
+		cmocka_unit_test(names_of_any_form),
 		cmocka_unit_test(field_ends_at_the_first_nul),
 	};
 
