@@ -125,8 +125,23 @@ def judge_idle(rows):
             yield verdict('idle connections: Pss of each', 'idle', f'{memory:.1f} KiB', '<= 32 KiB', memory <= 32)
 
 
-def judge(rows, idle_rows):
+def judge_crowd(crowd):
+    if 'fairness' in crowd:
+        times = crowd['fairness']['times']
+        yield verdict("a reader's p99 beside a writer", 'fairness', f'{times:.1f} x', '<= 5 x', times <= 5)
+    if 'flood' in crowd:
+        flood = crowd['flood']
+        grown, kept, most = flood['grown_mib'], flood['kept_mib'], flood['buffers_mib']
+        yield verdict('memory under a flood', 'flood', f'{grown:.1f} MiB', f'<= {most} MiB', grown <= most)
+        yield verdict('... given back afterwards', 'flood', f'{kept:.1f} MiB', f'<= {most / 16:.0f} MiB',
+                      kept <= most / 16)
+        least = flood['least_writes']
+        yield verdict('... and nobody starves: least writes', 'flood', f'{least}', '> 0', least > 0)
+
+
+def judge(rows, idle_rows, crowd):
     """A verdict for each goal and case that were measured."""
     medians = Medians(rows)
-    found = [*judge_ratios(rows), *judge_digests(medians), *judge_file(medians), *judge_idle(idle_rows)]
+    found = [*judge_ratios(rows), *judge_digests(medians), *judge_file(medians), *judge_idle(idle_rows),
+             *judge_crowd(crowd)]
     return [one for one in found if one]

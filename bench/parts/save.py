@@ -38,9 +38,9 @@ def groups_of(rows, view, what, scale, best):
     return [(name, bars) for name, bars in groups if bars]
 
 
-def save(folder, about, rows, idle, goals):
+def save(folder, about, rows, idle, crowd, goals):
     folder.mkdir(parents=True, exist_ok=True)
-    document = {'machine': about, 'goals': goals, 'rows': rows, 'idle': idle}
+    document = {'machine': about, 'goals': goals, 'rows': rows, 'idle': idle, 'crowd': crowd}
     (folder / 'results.json').write_text(json.dumps(document, indent=1) + '\n')
     for name, view, what, scale, best, title in CHARTS:
         groups = groups_of(rows, view, what, scale, best)

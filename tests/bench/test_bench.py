@@ -107,8 +107,8 @@ class Goals(unittest.TestCase):
                    for name, cost in cpu_us.items()}
         return {'view': view, 'case': {'name': case}, 'runs': results, 'summary': measure.sum_up(results, view)}
 
-    def verdicts(self, *rows, idle=()):
-        return [(one['case'], one['figure'], one['met']) for one in goals.judge(rows, idle)]
+    def verdicts(self, *rows, idle=(), crowd=None):
+        return [(one['case'], one['figure'], one['met']) for one in goals.judge(rows, idle, crowd or {})]
 
     def test_times_as_good_as_the_better_sockets(self):
         for ours, figure, met in ((1.0, '1.60', True), (2.0, '0.80', False)):
@@ -140,6 +140,12 @@ class Goals(unittest.TestCase):
         self.assertEqual(self.verdicts(idle=rows), [('idle', '7 ns', False), ('idle', '0.50 %', True),
                                                     ('idle', '33.0 KiB', False)])
 
+    def test_a_crowd(self):
+        flood = {'grown_mib': 64.5, 'kept_mib': 1.0, 'buffers_mib': 64, 'least_writes': 0}
+        self.assertEqual(self.verdicts(crowd={'fairness': {'times': 5.1}, 'flood': flood}), [
+            ('fairness', '5.1 x', False), ('flood', '64.5 MiB', False), ('flood', '1.0 MiB', True),
+            ('flood', '0', False)])
+
     def test_what_was_not_measured_is_not_judged(self):
         self.assertEqual(self.verdicts(self.row('read-4k-d32', nvmfd=1)), [])
 
@@ -151,7 +157,7 @@ class Run(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             done = subprocess.run(
                 [ROOT / 'bench/run', BUILD, '--case', 'write-4k-d32', '--pairs', '1', '--seconds', '2',
-                 '--no-idle', '--save', folder, '--spdk', '/nonexistent', '--sockets', 'posix'],
+                 '--save', folder, '--spdk', '/nonexistent', '--sockets', 'posix'],
                 capture_output=True, text=True, timeout=TIME_LIMIT, check=False)
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertRegex(done.stderr, r'^bench: spdk-posix: there is no /nonexistent/.*\n$')
