@@ -65,11 +65,13 @@ static void run_fail(struct rpc_call *c)
 	rpc_error(c, -5, "%s", json_string_value(json_object_get(c->request, "method")));
 }
 
+static const struct rpc_params all_params = { table, sizeof(struct all) };
+
 static const struct rpc_method methods[] = {
-	{ "all", RPC_RUNTIME, run_all, table, sizeof(struct all) },
-	{ "later", RPC_RUNTIME, run_later, NULL, 0 },
-	{ "fail", RPC_ALWAYS, run_fail, NULL, 0 },
-	{ "before", RPC_STARTUP, run_fail, NULL, 0 },
+	{ "all", RPC_RUNTIME, run_all, &all_params },
+	{ "later", RPC_RUNTIME, run_later, NULL },
+	{ "fail", RPC_ALWAYS, run_fail, NULL },
+	{ "before", RPC_STARTUP, run_fail, NULL },
 	{ .name = NULL },
 };
 

@@ -69,6 +69,12 @@ static void print_how(const struct nvmfd *n, const char *nqn)
 {
 	const char *address = an_address(&n->options);
 
+	if (!n->options.device_count) {
+		printf("nvmfd takes calls at %s; hosts find it at discovery port %u\n\n",
+		       n->options.rpc_socket, server_discovery_port(n->server));
+		fflush(stdout);
+		return;
+	}
 	printf("nvmfd serves %zu namespace%s of %s\n"
 	       "on %s: discovery port %u, I/O port %u. On a Linux host, as root:\n\n"
 	       "  modprobe nvme-tcp\n"
@@ -129,7 +135,7 @@ static int parse_devices(struct nvmfd *n)
 {
 	const struct nvmfd_options *o = &n->options;
 
-	n->devices = calloc(o->device_count, sizeof(*n->devices));
+	n->devices = calloc(o->device_count + 1, sizeof(*n->devices));
 	if (!n->devices) {
 		snprintf(n->error, sizeof(n->error), "out of memory");
 		return -ENOMEM;

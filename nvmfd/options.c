@@ -410,7 +410,7 @@ static int check_together(const struct nvmfd_options *o, struct sentence *s)
 	err = check_limits(o, s);
 	if (err)
 		return err;
-	if (!o->device_count)
+	if (!o->device_count && !o->rpc_socket)
 		return refuse(s, -EINVAL, "no device to serve; for example: nvmfd -d ramdisk:1G");
 	if (o->device_count > o->nn)
 		return refuse(s, -EINVAL, "%zu devices are more than --nn allows (%ju)", o->device_count,

@@ -199,6 +199,26 @@ static int fill_from_file(struct model *m, const struct config *config, char *er
 	return r;
 }
 
+/* What there is to serve comes by calls: until then this is all that hosts find. */
+static int listen_for_discovery(struct server *s, const char *serial, char *error,
+				size_t error_size)
+{
+	const struct nvmfd_options *o = s->options;
+	struct service_addresses a = { o->listen, o->listen_count, false };
+	struct model *m = &s->service.model;
+	int r = model_name_discovery(m, serial, "nvmfd", NVMF_VERSION);
+
+	if (r) {
+		snprintf(error, error_size, "%s", model_error(m));
+		return r;
+	}
+
+	if (!a.count)
+		a = (struct service_addresses){ everywhere, 2, true };
+	s->discovery_port = (uint16_t)o->discovery_port;
+	return service_listen(&s->service, &a, &s->discovery_port, NULL, error, error_size);
+}
+
 /* Storage first, listening last: a host must not meet half a model. */
 static int fill_service(struct server *s, const struct server_setup *setup, char *error,
 			size_t error_size)
@@ -207,6 +227,8 @@ static int fill_service(struct server *s, const struct server_setup *setup, char
 
 	if (setup->config)
 		return fill_from_file(&s->service.model, setup->config, error, error_size);
+	if (!setup->device_count)
+		return listen_for_discovery(s, setup->serial, error, error_size);
 	r = add_subsystem(&s->service.model, setup, error, error_size);
 	if (!r)
 		r = storage_open(&s->service, setup->nqn, setup->devices,
@@ -235,6 +257,7 @@ static int open_rpc(struct server *s, const struct server_setup *setup, char *er
 	s->rpc_target = (struct rpc_target){ .service = &s->service, .journal = setup->journal,
 					     .start = start_service };
 	rpc_target_open(&s->rpc_target, s->options->wait_for_rpc);
+	s->rpc_target.has_transport = setup->device_count || setup->config;
 	if (!setup->rpc_socket)
 		return 0;
 	r = rpc_open(&s->rpc, &rpc, sentence, sizeof(sentence));

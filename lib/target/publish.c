@@ -22,6 +22,9 @@ struct visit {
 	struct station *station;
 	struct service *service;
 	int result;
+	/* Of service_ask. */
+	void (*look)(struct station *, void *context);
+	void *context;
 };
 
 static bool is_first(const struct visit *v)
@@ -81,6 +84,34 @@ static int visit_all(struct service *s, void (*run)(struct worker_message *))
 	for (unsigned int i = 0; i < s->target.station_count && !r; i++)
 		r = await_one(s);
 	s->is_stuck = r;
+	return r;
+}
+
+static void look(struct worker_message *m)
+{
+	struct visit *v = container_of(m, struct visit, message);
+
+	v->look(v->station, v->context);
+	sem_post(&v->service->visited);
+}
+
+int service_ask(struct service *s, void (*look_at)(struct station *, void *context), void *context)
+{
+	int r = s->is_stuck ? -ETIMEDOUT : 0;
+
+	for (unsigned int i = 0; i < s->target.station_count && !r; i++) {
+		struct visit *v = &s->visits[i];
+
+		if (!s->is_started) {
+			look_at(&s->target.stations[i], context);
+			continue;
+		}
+		*v = (struct visit){ .message.run = look, .station = &s->target.stations[i],
+				     .service = s, .look = look_at, .context = context };
+		worker_post(v->station->worker, &v->message);
+		r = await_one(s);
+		s->is_stuck = r;
+	}
 	return r;
 }
 

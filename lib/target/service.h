@@ -124,4 +124,10 @@ int publish_snapshot(struct model_runtime *, const struct snapshot *last,
 		     const struct snapshot *next, char *error, size_t error_size);
 void publish_pass_time(struct model_runtime *);
 
+/*
+ * Runs `look` on each worker, one after the other, and waits for it.  0, or -ETIMEDOUT:
+ * one does not answer, and may still look later, so the context must stay.
+ */
+int service_ask(struct service *, void (*look)(struct station *, void *context), void *context);
+
 #endif

@@ -341,6 +341,13 @@ void connection_peer_address(const struct connection *c, char text[NET_ADDRESS_T
 		net_address_text(&there, text);
 }
 
+uint16_t connection_peer_port(const struct connection *c)
+{
+	struct net_address there;
+
+	return net_peer_address(c->qpair.net.fd, &there) ? 0 : net_address_port(&there);
+}
+
 void connection_bury(struct connection *c)
 {
 	list_append(&c->worker->buried, &c->link);

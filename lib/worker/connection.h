@@ -68,6 +68,9 @@ int connection_local_address(const struct connection *, char text[NET_ADDRESS_TE
 /* The address that the peer comes from, or that nobody knows it; for the log. */
 void connection_peer_address(const struct connection *, char text[NET_ADDRESS_TEXT]);
 
+/* The TCP port that the peer comes from; 0: nobody knows it. */
+uint16_t connection_peer_port(const struct connection *);
+
 /* Has output: it is sent at the end of the worker's turn. */
 static inline void connection_kick(struct connection *c)
 {

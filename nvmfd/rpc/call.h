@@ -30,8 +30,7 @@ struct rpc_method {
 	const char *name;
 	unsigned int states;
 	void (*run)(struct rpc_call *);
-	const struct rpc_param *params;	/* NULL: it takes none */
-	size_t size;			/* of what they are decoded to, zeroed before */
+	const struct rpc_params *params;	/* decoded to zeroed memory; NULL: it takes none */
 };
 
 /* What there is to call. */

@@ -15,17 +15,22 @@ void rpc_get_version(struct rpc_call *c)
 
 /* ---- methods ----------------------------------------------------------------------------- */
 
-const struct rpc_param rpc_list_table[] = {
-	{ "current", RPC_BOOL, false, offsetof(struct rpc_list_params, current), NULL },
+struct list_params {
+	bool current, include_aliases;
+};
+
+static const struct rpc_param list_rows[] = {
+	{ "current", RPC_BOOL, false, offsetof(struct list_params, current), NULL },
 	/* There are none, so nothing changes by it. */
-	{ "include_aliases", RPC_BOOL, false, offsetof(struct rpc_list_params, include_aliases),
-	  NULL },
+	{ "include_aliases", RPC_BOOL, false, offsetof(struct list_params, include_aliases), NULL },
 	{ .name = NULL },
 };
 
+const struct rpc_params rpc_list_params = { list_rows, sizeof(struct list_params) };
+
 void rpc_get_methods(struct rpc_call *c)
 {
-	const struct rpc_list_params *p = c->params;
+	const struct list_params *p = c->params;
 	json_t *names = json_array();
 
 	for (const struct rpc_method *m = c->interface->methods; m->name; m++)
@@ -111,10 +116,16 @@ void rpc_target_close(struct rpc_target *t)
 
 /* ---- the log ----------------------------------------------------------------------------------- */
 
-const struct rpc_param rpc_level_table[] = {
-	{ "level", RPC_TEXT, true, offsetof(struct rpc_level_params, level), NULL },
+struct level_params {
+	const char *level;
+};
+
+static const struct rpc_param level_rows[] = {
+	{ "level", RPC_TEXT, true, offsetof(struct level_params, level), NULL },
 	{ .name = NULL },
 };
+
+const struct rpc_params rpc_level_params = { level_rows, sizeof(struct level_params) };
 
 /* Nothing is said at SPDK's level between ours. */
 static const struct {
@@ -130,7 +141,7 @@ static const struct {
 void rpc_set_level(struct rpc_call *c)
 {
 	struct rpc_target *t = rpc_target_of(c);
-	const struct rpc_level_params *p = c->params;
+	const struct level_params *p = c->params;
 
 	for (size_t i = 0; i < LEVELS; i++) {
 		if (strcasecmp(levels[i].name, p->level))

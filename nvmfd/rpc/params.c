@@ -17,6 +17,7 @@ static const char *const wanted[] = {
 	[RPC_U16] = "a number from 0 to 65535", [RPC_U32] = "a number from 0 to 4294967295",
 	[RPC_U64] = "a number from 0 to 9223372036854775807", [RPC_UUID] = "a UUID",
 	[RPC_HEX16] = "32 hexadecimal digits", [RPC_HEX8] = "16 hexadecimal digits",
+	[RPC_TEXTS] = "an array of strings", [RPC_NO] = "to be had here",
 	[RPC_OBJECT] = "an object",
 };
 
@@ -83,6 +84,27 @@ static int take_bool(const json_t *value, bool *to)
 	return 0;
 }
 
+static int take_texts(const json_t *value, const json_t **to)
+{
+	size_t i;
+	json_t *text;
+
+	if (!json_is_array(value))
+		return -EINVAL;
+	json_array_foreach(value, i, text)
+		if (!json_is_string(text))
+			return -EINVAL;
+	*to = value;
+	return 0;
+}
+
+/* What asks for nothing is no mistake: SPDK's rpc.py says all that it knows. */
+static int take_no(const json_t *value)
+{
+	return json_is_false(value) || json_is_null(value) ||
+	       (json_is_integer(value) && !json_integer_value(value)) ? 0 : -EINVAL;
+}
+
 static int take_plain(const struct rpc_param *p, const json_t *value, void *to)
 {
 	uint64_t number = 0;
@@ -111,6 +133,12 @@ static int take_plain(const struct rpc_param *p, const json_t *value, void *to)
 		return take_bytes(value, 16, false, to);
 	case RPC_HEX8:
 		return take_bytes(value, 8, false, to);
+	case RPC_TEXTS:
+		return take_texts(value, to);
+	case RPC_NO:
+		return take_no(value);
+	case RPC_ANYTHING:
+		return 0;
 	case RPC_OBJECT:
 		break;
 	}
@@ -131,7 +159,7 @@ static int take(const struct rpc_param *p, const json_t *value, char *to,
 static const struct rpc_param *find(const struct rpc_param *table, const char *name)
 {
 	for (; table->name; table++)
-		if (!strcmp(table->name, name))
+		if (!strcmp(table->name, name) || !strcmp(table->name, "*"))
 			return table;
 	return NULL;
 }

@@ -21,7 +21,10 @@ enum rpc_type {
 	RPC_UUID,			/* struct rpc_bytes, 16 of them */
 	RPC_HEX16,			/* struct rpc_bytes: 32 hexadecimal digits */
 	RPC_HEX8,			/* struct rpc_bytes: 16 of them */
+	RPC_TEXTS,			/* const json_t *: an array of strings, of the request */
+	RPC_NO,				/* false, 0 or null: we have nothing of the kind */
 	RPC_OBJECT,			/* what `inner` says, beginning at the destination */
+	RPC_ANYTHING,			/* let pass: it changes nothing that a host could see */
 };
 
 struct rpc_bytes {
@@ -29,13 +32,19 @@ struct rpc_bytes {
 	uint8_t bytes[16];
 };
 
-/* A row; the last has no name. */
+/* A row; the last has no name.  "*" stands for what no row before it names. */
 struct rpc_param {
 	const char *name;
 	enum rpc_type type;
 	bool is_required;
 	size_t at;			/* its destination, in the method's structure */
 	const struct rpc_param *inner;
+};
+
+/* All of a method's. */
+struct rpc_params {
+	const struct rpc_param *rows;
+	size_t size;			/* of what they are decoded to */
 };
 
 /*

@@ -22,7 +22,7 @@ struct connection {
 	struct rpc *rpc;
 	struct rpc_session session;
 	struct worker_source source;
-	struct timer again;		/* armed while there is more to receive */
+	struct timer again;		/* armed while there is more: due in the next turn */
 	struct timer deadline;
 	int fd;
 	bool may_receive, may_send;	/* until the system says -EAGAIN */
@@ -195,7 +195,7 @@ static void go_on(struct connection *c)
 	if (c->is_dead)
 		return;
 	if (more)
-		timer_arm(timers_of(c->rpc), &c->again, 0);
+		timer_arm(timers_of(c->rpc), &c->again, c->rpc->setup.loop->now + 1);
 	if (did_something) {
 		list_remove(&c->link);
 		list_append(&c->rpc->connections, &c->link);

@@ -61,9 +61,10 @@ static int put_dumped(const char *bytes, size_t length, void *context)
 {
 	struct rpc_session *s = context;
 
-	if (s->out.used - s->began + length > RPC_ANSWER_MOST)
+	if (s->answered + length > RPC_ANSWER_MOST || !append(&s->out, bytes, length))
 		return -1;
-	return append(&s->out, bytes, length) ? 0 : -1;
+	s->answered += length;
+	return 0;
 }
 
 /* An envelope that has the members in the order that SPDK has them. */
@@ -73,15 +74,16 @@ static json_t *envelope(const json_t *id, const char *name, json_t *value)
 			 id ? id : json_null(), name, value);
 }
 
-/* False: it is too large, and nothing of it is there. */
-static bool put_answer(struct rpc_session *s, json_t *answer)
+/* False: it is too large, and nothing of it is there.  so_far: bytes of the batch. */
+static bool put_answer(struct rpc_session *s, json_t *answer, size_t so_far)
 {
-	size_t before = s->out.used;
+	size_t before = s->out.used, answered = s->answered;
 
 	if (s->batch)
-		put(s, before == s->began ? "[" : ",");
+		put(s, so_far ? "," : "[");
 	if (!answer || json_dump_callback(answer, put_dumped, s, JSON_COMPACT)) {
 		s->out.used = before;
+		s->answered = answered;
 		return false;
 	}
 	if (!s->batch)
@@ -99,22 +101,16 @@ static void make_ascii(char *sentence)
 
 static void put_error(struct rpc_session *s, const json_t *id, int code, char *sentence)
 {
+	size_t answered = s->answered;
 	json_t *answer;
-	size_t began = s->began;
 
 	make_ascii(sentence);
 	answer = envelope(id, "error", json_pack("{s:i, s:s}", "code", code, "message", sentence));
 	/* However much there is: this is short, and so many are not in a batch. */
-	s->began = s->out.used;
-	if (s->batch && began != s->began)
-		put(s, ",");
-	else if (s->batch)
-		put(s, "[");
-	if (!answer || json_dump_callback(answer, put_dumped, s, JSON_COMPACT))
+	s->answered = 0;
+	if (!put_answer(s, answer, answered))
 		give_up(s);
-	s->began = began;
-	if (!s->batch)
-		put(s, "\n");
+	s->answered += answered;
 	json_decref(answer);
 }
 
@@ -123,7 +119,7 @@ void rpc_session_refuse(struct rpc_session *s, int code, const char *sentence)
 	char text[SENTENCE];
 
 	snprintf(text, sizeof(text), "%s", sentence);
-	s->began = s->out.used;
+	s->answered = 0;
 	put_error(s, NULL, code, text);
 	s->is_over = true;
 }
@@ -172,7 +168,7 @@ void rpc_result(struct rpc_call *c, json_t *result)
 	}
 	if (c->session && c->id && !json_is_null(c->id)) {
 		answer = envelope(c->id, "result", result);
-		is_there = put_answer(c->session, answer);
+		is_there = put_answer(c->session, answer, c->session->answered);
 		json_decref(answer);
 	} else {
 		json_decref(result);
@@ -242,10 +238,10 @@ static void call_method(struct rpc_call *c, const struct rpc_method *m)
 		rpc_error(c, RPC_INVALID_PARAMS, "%s requires no parameters", m->name);
 		return;
 	}
-	c->params = calloc(1, m->size + 1);
+	c->params = calloc(1, m->params ? m->params->size : 1);
 	if (!c->params)
 		rpc_error(c, RPC_INTERNAL_ERROR, "Internal error: out of memory");
-	else if (m->params && rpc_params_decode(m->params, params, c->params, sentence,
+	else if (m->params && rpc_params_decode(m->params->rows, params, c->params, sentence,
 						sizeof(sentence)))
 		rpc_error(c, RPC_INVALID_PARAMS, "Invalid parameters: %s", sentence);
 	else
@@ -317,7 +313,7 @@ static void next_of_batch(struct rpc_session *s)
 	}
 	s->batch = NULL;
 	json_decref(batch);
-	if (s->out.used != s->began)
+	if (s->answered)
 		put(s, "]\n");
 }
 
@@ -350,7 +346,7 @@ static void take_text(struct rpc_session *s)
 
 	s->in.at += s->scan.at;
 	s->scan = (struct rpc_scan){ 0 };
-	s->began = s->out.used;
+	s->answered = 0;
 	if (!text)
 		refuse_text(s, &error);
 	else if (json_is_array(text))
@@ -445,7 +441,8 @@ void rpc_session_feed(struct rpc_session *s, const char *bytes, size_t length)
 void rpc_session_sent(struct rpc_session *s, size_t length)
 {
 	s->out.at += length;
-	if (s->out.at == s->out.used && !s->call && !s->batch)
+	/* Not for each piece: what is left is moved. */
+	if (s->out.at >= s->out.used / 2)
 		compact(&s->out);
 	run(s);
 }

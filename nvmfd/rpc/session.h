@@ -34,7 +34,7 @@ struct rpc_session {
 	struct rpc_call *call;		/* that runs */
 	json_t *batch;			/* that runs */
 	size_t next;			/* of the batch */
-	size_t began;			/* where in `out` the answer to this text begins */
+	size_t answered;		/* bytes that answer this text so far */
 	bool has_ended;			/* the caller sends no more */
 	bool is_over;			/* nothing more is taken */
 	bool is_running;

@@ -14,6 +14,7 @@ struct rpc_target {
 	int (*start)(struct rpc_target *, char *error, size_t error_size);
 	/* The methods' own. */
 	struct rpc_interface interface;
+	bool has_transport;		/* what is served may have listeners */
 	struct list waiting;		/* calls of framework_wait_init */
 	const char *log_level;		/* as it was set; NULL: it was not */
 };

@@ -40,13 +40,14 @@ class Caller:
         """The next answer, whatever it says; None: there are no more."""
         while True:
             try:
+                self.come = self.come.lstrip()
                 value, used = json.JSONDecoder().raw_decode(self.come)
-                self.come = self.come[used:].lstrip()
+                self.come = self.come[used:]
                 return value
             except ValueError:
                 more = self.socket.recv(65536)
                 if not more:
-                    assert not self.come, f'half an answer: {self.come!r}'
+                    assert not self.come.strip(), f'half an answer: {self.come!r}'
                     return None
                 self.come += more.decode()
 

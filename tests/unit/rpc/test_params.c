@@ -19,6 +19,7 @@ struct all {
 	uint32_t u32;
 	uint64_t u64;
 	struct rpc_bytes uuid, hex16, hex8;
+	const json_t *texts;
 	struct inner inner;
 };
 
@@ -37,6 +38,9 @@ static const struct rpc_param table[] = {
 	{ "uuid", RPC_UUID, false, offsetof(struct all, uuid), NULL },
 	{ "hex16", RPC_HEX16, false, offsetof(struct all, hex16), NULL },
 	{ "hex8", RPC_HEX8, false, offsetof(struct all, hex8), NULL },
+	{ "texts", RPC_TEXTS, false, offsetof(struct all, texts), NULL },
+	{ "no", RPC_NO, false, 0, NULL },
+	{ "anything", RPC_ANYTHING, false, 0, NULL },
 	{ "inner", RPC_OBJECT, false, offsetof(struct all, inner), inner_table },
 	{ .name = NULL },
 };
@@ -101,7 +105,8 @@ static void test_the_missing_one_is_named(void **state)
 static void test_the_unknown_one_is_named_and_what_there_is(void **state)
 {
 	expect_refused("{\"text\":\"a\",\"texd\":1}",
-		       "there is no parameter 'texd', but text is u16 u32 u64 uuid hex16 hex8 inner");
+		       "there is no parameter 'texd', but text is u16 u32 u64 uuid hex16 hex8 texts no "
+		       "anything inner");
 	expect_refused("{\"text\":\"a\",\"inner\":{\"text\":\"b\",\"is\":true}}",
 		       "there is no parameter 'is', but text number");
 }
@@ -141,6 +146,40 @@ static void test_identifiers_have_their_form(void **state)
 	}
 }
 
+static void test_lists_of_strings_are_of_strings(void **state)
+{
+	assert_int_equal(decode("{\"text\":\"a\",\"texts\":[\"b\",\"c\"]}"), 0);
+	assert_int_equal(json_array_size(all.texts), 2);
+	expect_refused("{\"text\":\"a\",\"texts\":[\"b\",1]}", "'texts' is not an array of strings");
+	expect_refused("{\"text\":\"a\",\"texts\":\"b\"}", "'texts' is not an array of strings");
+}
+
+/* What we have nothing of may be asked for as long as it is not wanted. */
+static void test_what_is_not_offered_is_refused(void **state)
+{
+	assert_int_equal(decode("{\"text\":\"a\",\"no\":false}"), 0);
+	assert_int_equal(decode("{\"text\":\"a\",\"no\":0}"), 0);
+	assert_int_equal(decode("{\"text\":\"a\",\"no\":null,\"anything\":[{}]}"), 0);
+	expect_refused("{\"text\":\"a\",\"no\":true}", "'no' is not to be had here");
+	expect_refused("{\"text\":\"a\",\"no\":1}", "'no' is not to be had here");
+	expect_refused("{\"text\":\"a\",\"no\":\"key\"}", "'no' is not to be had here");
+	assert_string_equal(all.text, "a");
+}
+
+static void test_a_star_stands_for_the_others(void **state)
+{
+	static const struct rpc_param some[] = {
+		{ "text", RPC_TEXT, true, offsetof(struct all, text), NULL },
+		{ "*", RPC_ANYTHING, false, 0, NULL },
+		{ .name = NULL },
+	};
+
+	json_decref(params);
+	params = json_loads("{\"text\":\"a\",\"whatever\":1}", 0, NULL);
+	assert_int_equal(rpc_params_decode(some, params, &all, error, sizeof(error)), 0);
+	assert_string_equal(all.text, "a");
+}
+
 static int forget(void **state)
 {
 	json_decref(params);
@@ -157,6 +196,9 @@ int main(void)
 		cmocka_unit_test(test_the_unknown_one_is_named_and_what_there_is),
 		cmocka_unit_test(test_the_wrong_type_is_named),
 		cmocka_unit_test(test_identifiers_have_their_form),
+		cmocka_unit_test(test_lists_of_strings_are_of_strings),
+		cmocka_unit_test(test_what_is_not_offered_is_refused),
+		cmocka_unit_test(test_a_star_stands_for_the_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, forget);

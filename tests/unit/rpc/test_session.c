@@ -47,12 +47,14 @@ static void run_never(struct rpc_call *c)
 	rpc_error(c, -19, "No such \x80 device");
 }
 
+static const struct rpc_params echo_params = { echo_table, sizeof(struct echo) };
+
 static const struct rpc_method methods[] = {
-	{ "echo", RPC_RUNTIME, run_echo, echo_table, sizeof(struct echo) },
-	{ "later", RPC_RUNTIME, run_later, NULL, 0 },
-	{ "large", RPC_RUNTIME, run_large, NULL, 0 },
-	{ "never", RPC_RUNTIME, run_never, NULL, 0 },
-	{ "before", RPC_STARTUP, run_later, NULL, 0 },
+	{ "echo", RPC_RUNTIME, run_echo, &echo_params },
+	{ "later", RPC_RUNTIME, run_later, NULL },
+	{ "large", RPC_RUNTIME, run_large, NULL },
+	{ "never", RPC_RUNTIME, run_never, NULL },
+	{ "before", RPC_STARTUP, run_later, NULL },
 	{ .name = NULL },
 };
 
@@ -327,6 +329,17 @@ static void test_who_takes_no_answers_is_not_served(void **state)
 	expect(ECHOED("2", "b") "\n");
 }
 
+/* However little of it is sent each time. */
+static void test_what_was_sent_takes_no_memory(void **state)
+{
+	for (unsigned int i = 0; i < 20000; i++) {
+		feed(ECHO("1", "a") ECHO("1", "a"));
+		rpc_session_sent(&session, rpc_session_unsent(&session) - 10);
+	}
+	assert_in_range(session.out.size, 1, 16384);
+	assert_int_equal(rpc_session_unsent(&session), 10);
+}
+
 static void test_an_answer_has_a_limit(void **state)
 {
 	feed("[{\"method\":\"large\",\"id\":1},{\"method\":\"large\",\"id\":2}," ECHO("3", "c") "]");
@@ -358,6 +371,7 @@ int main(void)
 		CASE(test_a_request_without_end_is_refused),
 		CASE(test_blanks_without_end_are_nothing),
 		CASE(test_who_takes_no_answers_is_not_served),
+		CASE(test_what_was_sent_takes_no_memory),
 		CASE(test_an_answer_has_a_limit),
 	};
 

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the model has, as JSON; and the two ways in which changes of it end. */
+#ifndef NVMFD_RPC_SHOW_H
+#define NVMFD_RPC_SHOW_H
+
+#include "rpc/target.h"
+
+struct device_spec;
+
+json_t *show_hex(const uint8_t *bytes, unsigned int count);
+json_t *show_uuid(const uint8_t uuid[16]);
+json_t *show_texts(const struct array *texts);
+/* As SPDK's transport identifiers. */
+json_t *show_address(bool is_ipv6, const char *address, uint16_t service);
+bool is_zero(const uint8_t *bytes, unsigned int count);
+
+/* How the device was asked for; false: nobody said it, or not in our words. */
+bool show_spec(const struct device *, struct device_spec *);
+
+/* True; or, where `r` is an error of the model, this code and its sentence. */
+void rpc_end_change(struct rpc_call *, int r, int code);
+/* NULL: there is none, and the call has ended. */
+const struct subsystem *rpc_find_subsystem(struct rpc_call *, const char *nqn);
+
+static inline struct model *rpc_model(const struct rpc_call *c)
+{
+	return &rpc_target_of(c)->service->model;
+}
+
+static inline const struct snapshot *rpc_snapshot(const struct rpc_call *c)
+{
+	return model_snapshot(rpc_model(c));
+}
+
+#endif

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The methods of the RPC server: what SPDK's rpc.py asks is answered as recorded, a
+target is made from nothing and saved, and changes leave other hosts alone."""
+import json
+import pathlib
+import socket
+import unittest
+
+import daemon
+import rpc_pairs
+from case import RoomCase, read_blocks, write_blocks
+from nvmetcp import Controller, Host
+from rpc import Caller, RpcError
+from wicked import WickedCase
+
+PAIRS = pathlib.Path(__file__).with_name('rpc_pairs.json')
+NQN = 'nqn.2026-11.org.example:made'
+HOST = 'nqn.2026-11.org.example:host'
+
+
+def free_port():
+    with socket.create_server(('127.0.0.1', 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def listener(port):
+    return {'trtype': 'TCP', 'adrfam': 'IPv4', 'traddr': '127.0.0.1', 'trsvcid': str(port)}
+
+
+class NothingCase(RoomCase):
+    """Tests of a daemon that was told nothing to serve."""
+
+    def serve_nothing(self):
+        return daemon.Daemon(room=self.room, nqn=None, args=('--rpc-socket', 'rpc',
+                                                             '--listen', '127.0.0.1'))
+
+
+class Recorded(NothingCase):
+    def test_requests_of_rpc_py_are_answered_as_recorded(self):
+        self.room.file('disk', 8 << 20)
+        port = free_port()
+        target = self.serve_nothing()
+        with target, Caller(self.room.path / 'rpc') as caller:
+            for request, expected in json.loads(PAIRS.read_text()):
+                with self.subTest(request=request):
+                    asked = rpc_pairs.fill_in(request, self.room.path, port)
+                    caller.send(json.dumps({'jsonrpc': '2.0', 'id': 1, **asked}))
+                    self.assertEqual(rpc_pairs.blur(caller.answer()),
+                                     rpc_pairs.blur(rpc_pairs.fill_in(expected, self.room.path, port)))
+
+
+class FromNothing(NothingCase):
+    def make(self, caller, port):
+        caller.call('nvmf_create_transport', trtype='TCP')
+        caller.call('bdev_malloc_create', name='m0', num_blocks=8192, block_size=512)
+        caller.call('nvmf_create_subsystem', nqn=NQN, allow_any_host=False)
+        caller.call('nvmf_subsystem_add_ns', nqn=NQN, namespace={'bdev_name': 'm0', 'nsid': 3})
+        caller.call('nvmf_subsystem_add_host', nqn=NQN, host=HOST)
+        caller.call('nvmf_subsystem_add_listener', nqn=NQN, listen_address=listener(port))
+
+    def io(self, port, data):
+        """Writes and reads back by a host of its own."""
+        with Controller(('127.0.0.1', port), NQN, host=Host(HOST)) as controller:
+            queue, = controller.io_queues(1)
+            self.assertEqual(write_blocks(queue, 5, data, nsid=3).cqe.status, 0)
+            self.assertEqual(read_blocks(queue, 5, len(data) // 512, nsid=3).data, data)
+
+    def test_a_target_is_made_and_serves(self):
+        port = free_port()
+        with self.serve_nothing(), Caller(self.room.path / 'rpc') as caller:
+            self.make(caller, port)
+            self.io(port, b'made by calls   ' * 64)
+            stats, = caller.call('bdev_get_iostat', names=['m0'])['bdevs']
+            self.assertEqual((stats['bytes_read'], stats['num_read_ops'], stats['bytes_written'],
+                              stats['num_write_ops']), (1024, 1, 1024, 1))
+
+    def test_there_are_no_listeners_without_a_transport(self):
+        with self.serve_nothing(), Caller(self.room.path / 'rpc') as caller:
+            caller.call('nvmf_create_subsystem', nqn=NQN)
+            with self.assertRaises(RpcError) as refused:
+                caller.call('nvmf_subsystem_add_listener', nqn=NQN, listen_address=listener(9))
+            self.assertIn('nvmf_create_transport', refused.exception.message)
+
+    def test_what_is_saved_makes_the_same_again(self):
+        port = free_port()
+        with self.serve_nothing(), Caller(self.room.path / 'rpc') as caller:
+            self.make(caller, port)
+            caller.call('nvmf_discovery_add_referral', address=listener(8009))
+            saved = [caller.call('framework_get_config', name=part['subsystem'])
+                     for part in caller.call('framework_get_subsystems')]
+            before = caller.call('nvmf_get_subsystems', nqn=NQN)
+        with self.serve_nothing(), Caller(self.room.path / 'rpc') as caller:
+            for part in saved:
+                for asked in part:
+                    address = asked['params'].get('listen_address')
+                    if address and address['trsvcid'] != str(port):
+                        continue        # the first one's discovery port was any free one
+                    caller.call(asked['method'], **asked['params'])
+            self.assertEqual(caller.call('nvmf_get_subsystems', nqn=NQN), before)
+            self.io(port, b'made once more  ' * 64)
+
+    def test_a_deleted_subsystem_s_port_is_free_again(self):
+        port = free_port()
+        with self.serve_nothing(), Caller(self.room.path / 'rpc') as caller:
+            self.make(caller, port)
+            caller.call('nvmf_delete_subsystem', nqn=NQN)
+            with self.assertRaises(ConnectionRefusedError):
+                socket.create_connection(('127.0.0.1', port)).close()
+            caller.call('bdev_malloc_delete', name='m0')
+            self.assertEqual(caller.call('bdev_get_bdevs'), [])
+
+
+class Changes(WickedCase):
+    """While the bystander verifies what it reads."""
+
+    args = ('--rpc-socket', 'rpc')
+
+    def setUp(self):
+        super().setUp()
+        self.caller = Caller(self.target.room.path / 'rpc')
+        self.addCleanup(self.caller.close)
+
+    def test_who_is_connected_is_told(self):
+        controller = self.controller(host=Host(HOST))
+        controller.io_queues(3)
+        shown = [c for c in self.caller.call('nvmf_subsystem_get_controllers', nqn=self.target.nqn)
+                 if c['hostnqn'] == HOST]
+        self.assertEqual([(c['cntlid'], c['cntrltype'], c['num_io_qpairs']) for c in shown],
+                         [(controller.cntlid, 'io', 3)])
+        queues = [q for q in self.caller.call('nvmf_subsystem_get_qpairs', nqn=self.target.nqn)
+                  if q['hostnqn'] == HOST]
+        self.assertEqual(sorted(q['qid'] for q in queues), [0, 1, 2, 3])
+        for queue in queues:
+            self.assertEqual(queue['state'], 'enabled')
+            self.assertEqual(queue['listen_address'], listener(self.target.io[1]))
+            self.assertEqual(queue['peer_address']['traddr'], '127.0.0.1')
+            self.assertGreater(int(queue['peer_address']['trsvcid']), 0)
+        groups = self.caller.call('nvmf_get_stats')['poll_groups']
+        self.assertEqual(sum(g['current_admin_qpairs'] for g in groups), 2)
+        self.assertEqual(sum(g['current_io_qpairs'] for g in groups),
+                         3 + self.bystander.QUEUES)
+        self.assertGreater(sum(g['completed_nvme_io'] for g in groups), 0)
+
+    def test_what_was_given_on_the_command_line_is_shown(self):
+        discovery, served = self.caller.call('nvmf_get_subsystems')
+        self.assertEqual((discovery['subtype'], served['subtype'], served['nqn']),
+                         ('Discovery', 'NVMe', self.target.nqn))
+        self.assertEqual([n['nsid'] for n in served['namespaces']], [1])
+        self.assertEqual([b['num_blocks'] for b in self.caller.call('bdev_get_bdevs')], [32768])
+
+    def test_namespaces_come_and_go(self):
+        for turn in range(20):
+            self.caller.call('bdev_malloc_create', name='m', num_blocks=2048 + turn, block_size=512)
+            nsid = self.caller.call('nvmf_subsystem_add_ns', nqn=self.target.nqn,
+                                    namespace={'bdev_name': 'm'})
+            with Controller(self.target.io, self.target.nqn, host=Host(HOST)) as controller:
+                self.assertEqual(controller.namespaces(), [1, nsid])
+                self.assertEqual(controller.identify_namespace(nsid).nsze, 2048 + turn)
+                self.caller.call('nvmf_subsystem_remove_ns', nqn=self.target.nqn, nsid=nsid)
+                self.assertEqual(controller.namespaces(), [1])
+            self.caller.call('bdev_malloc_delete', name='m')
+
+    def test_asking_who_is_connected_disturbs_nobody(self):
+        for _ in range(300):
+            self.caller.call('nvmf_subsystem_get_qpairs', nqn=self.target.nqn)
+            with Controller(self.target.io, self.target.nqn, host=Host(HOST)) as controller:
+                controller.io_queues(2)
+
+
+if __name__ == '__main__':
+    unittest.main()
