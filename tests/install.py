@@ -213,6 +213,8 @@ def main():
         if not nvmfd:
             return tap.end()
         root = nvmfd.parent.parent
+        tap.case('nvmfctl is installed and needs no library of ours',
+                 complaint(run(root / 'bin/nvmfctl', '--version', LD_LIBRARY_PATH='')))
         tap.case('nvmf is installed', [] if (root / 'bin/nvmf').exists() else ['no bin/nvmf'])
         tap.case('it finds its library beside it',
                  complaint(run(root / 'bin/nvmf', '--version', LD_LIBRARY_PATH='')))

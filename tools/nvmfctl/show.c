@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "show.h"
+#include "client.h"
+#include "table.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *text_of(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text ? text : "";
+}
+
+static json_int_t number_of(const json_t *object, const char *name)
+{
+	return json_integer_value(json_object_get(object, name));
+}
+
+static bool is_wanted(const struct request *r, const char *name)
+{
+	return !r->name || !strcmp(r->name, name);
+}
+
+/* Prints them; that nothing has the name that was asked for is a mistake. */
+static int finish(const struct request *r, const struct column *columns, json_t *rows,
+		  const char *what)
+{
+	if (r->name && !json_array_size(rows)) {
+		json_decref(rows);
+		return fail("there is no %s '%s'", what, r->name);
+	}
+	return table_print(columns, rows, r->as_json);
+}
+
+/* Those that serve I/O: the first is the discovery subsystem. */
+static bool is_nvme(const json_t *subsystem)
+{
+	return !strcmp(text_of(subsystem, "subtype"), "NVMe");
+}
+
+/* ---- subsystems ------------------------------------------------------------------------------ */
+
+static const struct column subsystem_columns[] = {
+	{ "nqn", "NQN", false }, { "serial", "SERIAL", false }, { "model", "MODEL", false },
+	{ "namespaces", "NAMESPACES", false }, { "listeners", "LISTENERS", false },
+	{ "hosts", "HOSTS", false }, { NULL, NULL, false },
+};
+
+static json_t *subsystem_row(const json_t *s)
+{
+	size_t hosts = json_array_size(json_object_get(s, "hosts"));
+	bool any = json_is_true(json_object_get(s, "allow_any_host"));
+
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:o}", "nqn", text_of(s, "nqn"), "serial",
+			 text_of(s, "serial_number"), "model", text_of(s, "model_number"),
+			 "namespaces", (json_int_t)json_array_size(json_object_get(s, "namespaces")),
+			 "listeners",
+			 (json_int_t)json_array_size(json_object_get(s, "listen_addresses")), "hosts",
+			 any ? json_string("any") : json_integer((json_int_t)hosts));
+}
+
+int show_subsystems(const struct request *r)
+{
+	json_t *all = client_call(r->fd, "nvmf_get_subsystems", NULL), *rows, *s;
+	size_t i;
+
+	if (!all)
+		return -1;
+	rows = json_array();
+	json_array_foreach(all, i, s)
+		if (is_nvme(s) && is_wanted(r, text_of(s, "nqn")))
+			json_array_append_new(rows, subsystem_row(s));
+	json_decref(all);
+	return finish(r, subsystem_columns, rows, "subsystem");
+}
+
+/* ---- devices ------------------------------------------------------------------------------------ */
+
+static const struct column device_columns[] = {
+	{ "name", "NAME", false }, { "kind", "KIND", false }, { "size", "SIZE", true },
+	{ "block_size", "BLOCK", false }, { "used", "USED", false },
+	{ "bytes_read", "READ", true }, { "bytes_written", "WRITTEN", true },
+	{ NULL, NULL, false },
+};
+
+static const json_t *find(const json_t *list, const char *member, const char *name)
+{
+	json_t *value;
+	size_t i;
+
+	json_array_foreach(list, i, value)
+		if (!strcmp(text_of(value, member), name))
+			return value;
+	return NULL;
+}
+
+static json_t *device_row(const json_t *d, const json_t *stat)
+{
+	json_int_t block = number_of(d, "block_size");
+
+	return json_pack("{s:s, s:s, s:I, s:I, s:b, s:I, s:I, s:I, s:I}", "name",
+			 text_of(d, "name"), "kind", text_of(d, "product_name"), "size",
+			 block * number_of(d, "num_blocks"), "block_size", block, "used",
+			 json_is_true(json_object_get(d, "claimed")), "reads",
+			 number_of(stat, "num_read_ops"), "bytes_read", number_of(stat, "bytes_read"),
+			 "writes", number_of(stat, "num_write_ops"), "bytes_written",
+			 number_of(stat, "bytes_written"));
+}
+
+int show_devices(const struct request *r)
+{
+	json_t *all = client_call(r->fd, "bdev_get_bdevs", NULL), *rows, *d;
+	json_t *stats = all ? client_call(r->fd, "bdev_get_iostat", NULL) : NULL;
+	size_t i;
+
+	if (!stats) {
+		json_decref(all);
+		return -1;
+	}
+	rows = json_array();
+	json_array_foreach(all, i, d) {
+		const char *name = text_of(d, "name");
+
+		if (is_wanted(r, name))
+			json_array_append_new(rows, device_row(d, find(json_object_get(stats, "bdevs"),
+								       "name", name)));
+	}
+	json_decref(stats);
+	json_decref(all);
+	return finish(r, device_columns, rows, "device");
+}
+
+/* ---- namespaces ----------------------------------------------------------------------------------- */
+
+static const struct column namespace_columns[] = {
+	{ "nsid", "NSID", false }, { "device", "DEVICE", false }, { "size", "SIZE", true },
+	{ "block_size", "BLOCK", false }, { "uuid", "UUID", false },
+	{ "subsystem", "SUBSYSTEM", false }, { NULL, NULL, false },
+};
+
+static void add_namespaces(json_t *rows, const json_t *s, const json_t *devices)
+{
+	json_t *ns;
+	size_t i;
+
+	json_array_foreach(json_object_get(s, "namespaces"), i, ns) {
+		const json_t *d = find(devices, "name", text_of(ns, "bdev_name"));
+		json_int_t block = number_of(d, "block_size");
+
+		json_array_append_new(rows, json_pack("{s:s, s:I, s:s, s:I, s:I, s:s}", "subsystem",
+			text_of(s, "nqn"), "nsid", number_of(ns, "nsid"), "device",
+			text_of(ns, "bdev_name"), "size", block * number_of(d, "num_blocks"),
+			"block_size", block, "uuid", text_of(ns, "uuid")));
+	}
+}
+
+/* The name is the subsystem's. */
+int show_namespaces(const struct request *r)
+{
+	json_t *all = client_call(r->fd, "nvmf_get_subsystems", NULL), *rows, *s;
+	json_t *devices = all ? client_call(r->fd, "bdev_get_bdevs", NULL) : NULL;
+	size_t i;
+
+	if (!devices) {
+		json_decref(all);
+		return -1;
+	}
+	if (r->name && !find(all, "nqn", r->name)) {
+		json_decref(devices);
+		json_decref(all);
+		return fail("there is no subsystem '%s'", r->name);
+	}
+	rows = json_array();
+	json_array_foreach(all, i, s)
+		if (is_wanted(r, text_of(s, "nqn")))
+			add_namespaces(rows, s, devices);
+	json_decref(devices);
+	json_decref(all);
+	return table_print(namespace_columns, rows, r->as_json);
+}
+
+/* ---- ports ------------------------------------------------------------------------------------------ */
+
+static const struct column port_columns[] = {
+	{ "address", "ADDRESS", false }, { "port", "PORT", false },
+	{ "subsystems", "SUBSYSTEMS", false }, { NULL, NULL, false },
+};
+
+static bool is_at(const json_t *row, const json_t *address)
+{
+	return !strcmp(text_of(row, "address"), text_of(address, "traddr")) &&
+	       !strcmp(text_of(row, "port"), text_of(address, "trsvcid"));
+}
+
+static json_t *port_row(json_t *rows, const json_t *address)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+		if (is_at(row, address))
+			return row;
+	row = json_pack("{s:s, s:s, s:[]}", "address", text_of(address, "traddr"), "port",
+			text_of(address, "trsvcid"), "subsystems");
+	json_array_append_new(rows, row);
+	return row;
+}
+
+/* The discovery subsystem is everywhere, so that ports which serve nothing else are
+ * shown, too. */
+static void add_ports(const struct request *r, json_t *rows, const json_t *s)
+{
+	json_t *address;
+	size_t i;
+
+	json_array_foreach(json_object_get(s, "listen_addresses"), i, address) {
+		json_t *row;
+
+		if (!is_wanted(r, text_of(address, "trsvcid")))
+			continue;
+		row = port_row(rows, address);
+		if (is_nvme(s))
+			json_array_append_new(json_object_get(row, "subsystems"),
+					      json_string(text_of(s, "nqn")));
+	}
+}
+
+int show_ports(const struct request *r)
+{
+	json_t *all = client_call(r->fd, "nvmf_get_subsystems", NULL), *rows, *s;
+	size_t i;
+
+	if (!all)
+		return -1;
+	rows = json_array();
+	json_array_foreach(all, i, s)
+		add_ports(r, rows, s);
+	json_decref(all);
+	return finish(r, port_columns, rows, "port");
+}
+
+/* ---- hosts ------------------------------------------------------------------------------------------- */
+
+static const struct column host_columns[] = {
+	{ "host", "HOST", false }, { "allowed", "ALLOWED", false },
+	{ "controllers", "CONTROLLERS", false }, { "queues", "QUEUES", false },
+	{ "subsystem", "SUBSYSTEM", false }, { NULL, NULL, false },
+};
+
+static json_t *host_row(json_t *rows, const char *nqn, const json_t *s)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+		if (!strcmp(text_of(row, "host"), nqn) &&
+		    !strcmp(text_of(row, "subsystem"), text_of(s, "nqn")))
+			return row;
+	row = json_pack("{s:s, s:s, s:b, s:i, s:i}", "host", nqn, "subsystem", text_of(s, "nqn"),
+			"allowed", json_is_true(json_object_get(s, "allow_any_host")) ||
+			find(json_object_get(s, "hosts"), "nqn", nqn), "controllers", 0, "queues", 0);
+	json_array_append_new(rows, row);
+	return row;
+}
+
+static void count_controller(json_t *row, const json_t *c)
+{
+	json_object_set_new(row, "controllers", json_integer(number_of(row, "controllers") + 1));
+	json_object_set_new(row, "queues", json_integer(number_of(row, "queues") +
+							number_of(c, "num_io_qpairs")));
+}
+
+/* Those that may connect by name, and those that have. */
+static int add_hosts(const struct request *r, json_t *rows, const json_t *s)
+{
+	json_t *connected = client_call(r->fd, "nvmf_subsystem_get_controllers",
+					json_pack("{s:s}", "nqn", text_of(s, "nqn"))), *h;
+	size_t i;
+
+	if (!connected)
+		return -1;
+	json_array_foreach(json_object_get(s, "hosts"), i, h)
+		if (is_wanted(r, text_of(h, "nqn")))
+			host_row(rows, text_of(h, "nqn"), s);
+	json_array_foreach(connected, i, h)
+		if (is_wanted(r, text_of(h, "hostnqn")))
+			count_controller(host_row(rows, text_of(h, "hostnqn"), s), h);
+	json_decref(connected);
+	return 0;
+}
+
+int show_hosts(const struct request *r)
+{
+	json_t *all = client_call(r->fd, "nvmf_get_subsystems", NULL), *rows, *s;
+	int failed = 0;
+	size_t i;
+
+	if (!all)
+		return -1;
+	rows = json_array();
+	json_array_foreach(all, i, s)
+		if (is_nvme(s) && !failed)
+			failed = add_hosts(r, rows, s);
+	json_decref(all);
+	if (!failed)
+		return finish(r, host_columns, rows, "host");
+	json_decref(rows);
+	return -1;
+}
+
+/* ---- all in one ---------------------------------------------------------------------------------------- */
+
+static const struct column status_columns[] = {
+	{ "version", "Version", false }, { "subsystems", "Subsystems", false },
+	{ "namespaces", "Namespaces", false }, { "devices", "Devices", false },
+	{ "controllers", "Admin queues", false }, { "io_queues", "I/O queues", false },
+	{ "workers", "Workers", false }, { "commands", "Reads and writes", false },
+	{ "log_level", "Log level", false }, { NULL, NULL, false },
+};
+
+static void add_to(json_t *object, const char *name, json_int_t more)
+{
+	json_object_set_new(object, name, json_integer(number_of(object, name) + more));
+}
+
+static void count_subsystems(json_t *status, const json_t *all)
+{
+	json_t *s;
+	size_t i;
+
+	json_array_foreach(all, i, s) {
+		if (!is_nvme(s))
+			continue;
+		add_to(status, "subsystems", 1);
+		add_to(status, "namespaces",
+		       (json_int_t)json_array_size(json_object_get(s, "namespaces")));
+	}
+}
+
+static void count_workers(json_t *status, const json_t *groups)
+{
+	json_t *g;
+	size_t i;
+
+	json_array_foreach(groups, i, g) {
+		add_to(status, "workers", 1);
+		add_to(status, "controllers", number_of(g, "current_admin_qpairs"));
+		add_to(status, "io_queues", number_of(g, "current_io_qpairs"));
+		add_to(status, "commands", number_of(g, "completed_nvme_io"));
+	}
+}
+
+int show_status(const struct request *r)
+{
+	static const char *const methods[] = { "spdk_get_version", "nvmf_get_subsystems",
+					       "bdev_get_bdevs", "nvmf_get_stats",
+					       "log_get_level" };
+	json_t *answers[5] = { NULL }, *status = NULL;
+	bool has_all = true;
+
+	for (unsigned int i = 0; i < 5 && has_all; i++) {
+		answers[i] = client_call(r->fd, methods[i], NULL);
+		has_all = answers[i];
+	}
+	if (has_all) {
+		status = json_pack("{s:s, s:i, s:i, s:I, s:i, s:i, s:i, s:i, s:s}", "version",
+				   text_of(answers[0], "version"), "subsystems", 0, "namespaces", 0,
+				   "devices", (json_int_t)json_array_size(answers[2]), "controllers", 0,
+				   "io_queues", 0, "workers", 0, "commands", 0, "log_level",
+				   json_string_value(answers[4]));
+		count_subsystems(status, answers[1]);
+		count_workers(status, json_object_get(answers[3], "poll_groups"));
+	}
+	for (unsigned int i = 0; i < 5; i++)
+		json_decref(answers[i]);
+	return has_all ? table_print_one(status_columns, status, r->as_json) : -1;
+}
