@@ -42,24 +42,58 @@ static void refuse_twin_places(struct checking *c)
 }
 
 /* A wildcard address takes the TCP port on every address of its family. */
-static void refuse_covered_places(struct checking *c)
+struct reach {
+	int64_t family, service;
+};
+
+static struct reach reach_of(const struct where *w)
 {
-	struct where all, one;
+	return (struct reach){ w->address.family, w->service };
+}
+
+static void refuse_covered(struct checking *c, const struct entries *wildcards)
+{
+	char path[CONFIG_PATH_SIZE];
+	struct where w;
 
 	for (size_t i = 0; i < c->config->port_count; i++) {
-		if (!where_of(&c->config->ports[i], &all) || !all.address.is_wildcard || !all.service)
-			continue;
-		for (size_t k = 0; k < c->config->port_count; k++) {
-			char path[CONFIG_PATH_SIZE];
+		const struct entry *e;
+		struct reach reach;
 
-			if (!where_of(&c->config->ports[k], &one) || one.address.is_wildcard ||
-			    one.address.family != all.address.family || one.service != all.service)
-				continue;
-			snprintf(path, sizeof(path), "ports[%zu].addr", k);
-			mistake_at_path(c->mistakes, path, "ports[%zu].addr listens on every address, expected"
-					" another trsvcid", i);
-		}
+		if (!where_of(&c->config->ports[i], &w) || w.address.is_wildcard)
+			continue;
+		reach = reach_of(&w);
+		e = entries_find_key(wildcards, &reach, sizeof(reach));
+		if (!e)
+			continue;
+		snprintf(path, sizeof(path), "ports[%zu].addr", i);
+		mistake_at_path(c->mistakes, path, "ports[%zu].addr listens on every address, expected another"
+				" trsvcid", e->index);
 	}
+}
+
+static void refuse_covered_places(struct checking *c)
+{
+	size_t n = c->config->port_count;
+	struct reach *reaches = calloc(n ? n : 1, sizeof(*reaches));
+	struct entries wildcards;
+	struct where w;
+
+	if (!reaches || !entries_open(&wildcards, n, c->mistakes)) {
+		c->mistakes->out_of_memory = true;
+		free(reaches);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (!where_of(&c->config->ports[i], &w) || !w.address.is_wildcard || !w.service)
+			continue;
+		reaches[i] = reach_of(&w);
+		entries_add(&wildcards, &reaches[i], sizeof(reaches[i]), i);
+	}
+	entries_sort(&wildcards);
+	refuse_covered(c, &wildcards);
+	entries_close(&wildcards);
+	free(reaches);
 }
 
 static void check_family(struct checking *c, const struct config_port *p, const char *at)

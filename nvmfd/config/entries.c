@@ -42,14 +42,14 @@ void entries_add_text(struct entries *e, const char *text, size_t index)
 	entries_add(e, text, text ? strlen(text) : 0, index);
 }
 
-static void sort_entries(struct entries *e)
+void entries_sort(struct entries *e)
 {
 	qsort(e->list, e->count, sizeof(*e->list), compare_entries);
 }
 
-const struct entry *entries_find(const struct entries *e, const char *text)
+const struct entry *entries_find_key(const struct entries *e, const void *key, size_t length)
 {
-	const struct entry wanted = { text, strlen(text), 0 };
+	const struct entry wanted = { key, length, 0 };
 	size_t low = 0, high = e->count;
 
 	while (low < high) {
@@ -66,6 +66,11 @@ const struct entry *entries_find(const struct entries *e, const char *text)
 	return NULL;
 }
 
+const struct entry *entries_find(const struct entries *e, const char *text)
+{
+	return entries_find_key(e, text, strlen(text));
+}
+
 void entries_close(struct entries *e)
 {
 	free(e->list);
@@ -75,7 +80,7 @@ void entries_refuse_twins(struct entries *e, struct config_mistakes *m, const ch
 {
 	char path[CONFIG_PATH_SIZE];
 
-	sort_entries(e);
+	entries_sort(e);
 	for (size_t i = 1; i < e->count; i++) {
 		if (compare_keys(&e->list[i - 1], &e->list[i]))
 			continue;

@@ -34,6 +34,8 @@ void entries_refuse_twins(struct entries *, struct config_mistakes *, const char
 			  const char *tail);
 
 /* Once they are sorted.  NULL: there is none. */
+void entries_sort(struct entries *);
+const struct entry *entries_find_key(const struct entries *, const void *key, size_t length);
 const struct entry *entries_find(const struct entries *, const char *text);
 
 /* The same of a list of names alone; and of those that are not among the known ones. */

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Row "configuration file": what it says is served, and changes on SIGHUP."""
 import json
+import os
 import pathlib
 import signal
+import subprocess
 import time
 import unittest
 import uuid
@@ -152,6 +154,7 @@ class Serves(ServedCase):
         ctrl = self.connect(7, DISCOVERY_NQN)
         log = bytes(ctrl.get_log(Log.DISCOVERY, 16384).data)
         entries = [wire.Fields(wire.DISCOVERY_ENTRY, log[at:at + 1024]) for at in range(1024, 16384, 1024)]
+        self.assertTrue(entries[0].treq & 4, 'SQ flow control may be off')
         told = {(bytes(e.subnqn).rstrip(b'\0').decode(), e.portid, int(bytes(e.trsvcid).strip(b'\0 ') or 0))
                 for e in entries if bytes(e.subnqn)[0]}
         self.assertIn((ONE, 1, self.target.ports['port1']), told)
@@ -173,6 +176,29 @@ class Serves(ServedCase):
         self.assertEqual(write_blocks(queue, 0, pattern(1, size=size), size=size).cqe.sc,
                          Sc.WRITE_PROTECTED)
         self.assertEqual(self.refusal(7, TWO), Sc.CONNECT_INVALID_HOST)
+
+    def test_in_the_background_the_file_is_found_again(self):
+        """Its path was given as seen from where nvmfd was started."""
+        self.write()
+        pidfile, ports = self.room.path / 'pid', self.room.path / 'ports'
+        ended = self.room.run('-c', 'config.json', '--pidfile', str(pidfile), '--ports-file', str(ports),
+                              stdin=subprocess.DEVNULL)
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        pid = int(pidfile.read_text())
+        try:
+            where = '127.0.0.1', daemon.read_ports(ports)['port1']
+            self.config['subsystems'][0]['namespaces'].pop(0)
+            self.write()
+            os.kill(pid, signal.SIGHUP)
+            deadline = time.monotonic() + DEADLINE
+            with Controller(where, ONE, host=FRIEND) as ctrl:
+                while ctrl.namespaces() != [5]:
+                    self.assertLess(time.monotonic(), deadline)
+        finally:
+            os.kill(pid, signal.SIGTERM)
+            deadline = time.monotonic() + DEADLINE
+            while pidfile.exists() and time.monotonic() < deadline:
+                time.sleep(0.01)
 
     def test_a_port_that_serves_nothing_does_not_listen(self):
         self.config['ports'].append(port(9))
