@@ -152,6 +152,7 @@ struct controller {
 	struct notice_state notices[NOTICES];
 	const struct view *told;	/* what its host has been told of */
 	uint8_t *changed;		/* a bit for each NSID; NULL: none */
+	uint32_t changed_most;		/* the last of them */
 	bool has_changed_much;		/* more than we could note */
 	uint64_t known_generation;	/* of the model, where it was last compared */
 	uint64_t changed_generation;	/* ... and differed */

@@ -61,9 +61,12 @@ void event_reset(struct controller *c)
 
 static void mark_changed(struct controller *c, uint32_t nsid)
 {
-	if (!c->changed)
-		c->changed = calloc(1, c->subsystem->set.nn / 8 + 1);
-	if (c->changed)
+	if (!c->changed) {
+		c->changed_most = c->subsystem->set.nn;
+		c->changed = calloc(1, c->changed_most / 8 + 1);
+	}
+	/* Above: the highest NSID is another one by now. */
+	if (c->changed && nsid <= c->changed_most)
 		c->changed[nsid / 8] |= (uint8_t)(1u << nsid % 8);
 	else
 		c->has_changed_much = true;
@@ -89,7 +92,7 @@ static void tell_of_namespaces(struct controller *c)
 
 void event_changed_list(const struct controller *c, le32 list[NVME_CHANGED_NS_MAX])
 {
-	uint32_t n = 0, most = c->changed ? c->subsystem->set.nn : 0;
+	uint32_t n = 0, most = c->changed ? c->changed_most : 0;
 	bool is_much = c->has_changed_much;
 
 	memset(list, 0, NVME_CHANGED_NS_MAX * sizeof(*list));

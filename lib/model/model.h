@@ -128,6 +128,10 @@ int model_default_subsystem(const struct model *, const char *nqn, const char *f
 			    struct subsystem_settings *);
 /* nn and io_queues 0: the target's; more io_queues than the target's are refused. */
 int model_add_subsystem(struct model *, const struct subsystem_settings *);
+/* Gives the subsystem of that name other settings, its list of hosts aside.  Controllers
+ * that are there keep their identifiers and queues; Identify shows the rest at once, but
+ * hosts look when they connect.  -EBUSY: nn is below a namespace that is there. */
+int model_change_subsystem(struct model *, const struct subsystem_settings *);
 /* Its namespaces, hosts and links go with it; its controllers are ended. */
 int model_remove_subsystem(struct model *, const char *nqn);
 /* What discovery controllers say of themselves; before anybody is served. */

@@ -81,30 +81,47 @@ static int check_numbers(struct model *m, const struct subsystem_settings *s)
 
 static int check_settings(struct model *m, const struct subsystem_settings *s)
 {
-	int r = check_nqn(m, "the subsystem name", s->nqn);
+	int r = check_texts(m, s);
 
-	if (!r && snapshot_subsystem(model_snapshot(m), s->nqn))
-		r = model_fail(m, -EEXIST, "there is a subsystem '%s' already", s->nqn);
-	if (!r)
-		r = check_texts(m, s);
 	return r ? r : check_numbers(m, s);
+}
+
+static int check_new_name(struct model *m, const char *nqn)
+{
+	int r = check_nqn(m, "the subsystem name", nqn);
+
+	if (!r && snapshot_subsystem(model_snapshot(m), nqn))
+		r = model_fail(m, -EEXIST, "there is a subsystem '%s' already", nqn);
+	return r;
+}
+
+/* As the model keeps them. */
+static struct subsystem_settings settled(const struct model *m,
+					 const struct subsystem_settings *given)
+{
+	struct subsystem_settings set = *given;
+
+	set.nn = set.nn ? set.nn : m->limits.nn;
+	set.io_queues = set.io_queues ? set.io_queues : m->limits.io_queues;
+	/* The field goes to hosts as it is. */
+	memset(set.nqn, 0, sizeof(set.nqn));
+	strcpy(set.nqn, given->nqn);
+	return set;
 }
 
 /* ---- subsystems ------------------------------------------------------------------------------- */
 
 static int add_subsystem(struct model *m, const struct subsystem_settings *given)
 {
-	struct subsystem_settings set = *given;
+	struct subsystem_settings set;
 	struct subsystem *s;
-	int r = check_settings(m, &set);
+	int r = check_new_name(m, given->nqn);
 
+	if (!r)
+		r = check_settings(m, given);
 	if (r)
 		return r;
-	set.nn = set.nn ? set.nn : m->limits.nn;
-	set.io_queues = set.io_queues ? set.io_queues : m->limits.io_queues;
-	/* The field goes to hosts as it is. */
-	memset(set.nqn, 0, sizeof(set.nqn));
-	strcpy(set.nqn, given->nqn);
+	set = settled(m, given);
 	s = subsystem_new(&set);
 	if (s && !array_add(&m->draft->subsystems, s)) {
 		m->changes_discovery = true;
@@ -119,6 +136,32 @@ int model_add_subsystem(struct model *m, const struct subsystem_settings *s)
 	int r = change_begin(m);
 
 	return r ? r : change_end(m, add_subsystem(m, s));
+}
+
+static int change_subsystem(struct model *m, const struct subsystem_settings *given)
+{
+	const struct ns_place *last;
+	struct subsystem *s;
+	int r = find_subsystem(m, given->nqn, &s);
+
+	if (!r)
+		r = check_settings(m, given);
+	if (r)
+		return r;
+	last = s->places.count ? s->places.at[s->places.count - 1] : NULL;
+	if (given->nn && last && last->ns->nsid > given->nn)
+		return model_fail(m, -EBUSY, "'%s' has a namespace %u, above %u", given->nqn,
+				  last->ns->nsid, given->nn);
+	s->set = settled(m, given);
+	m->changes_discovery = true;	/* by allows_any_host */
+	return 0;
+}
+
+int model_change_subsystem(struct model *m, const struct subsystem_settings *s)
+{
+	int r = change_begin(m);
+
+	return r ? r : change_end(m, change_subsystem(m, s));
 }
 
 static void unlink_everywhere(struct snapshot *draft, const struct subsystem *s)

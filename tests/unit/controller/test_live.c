@@ -170,6 +170,33 @@ static void test_an_event_is_told_once_until_its_log_is_read(void **state)
 	close_all();
 }
 
+/* More than the list can hold, or than it had room for when it began. */
+static void test_much_that_has_changed(void **state)
+{
+	struct subsystem_settings set;
+	static le32 list[MUCH];
+
+	open_all(NAMESPACES);
+	add_ns(2);
+	set = snapshot_subsystem(rig.model.current, RIG_NQN)->set;
+	set.nn = 2000;
+	assert_int_equal(model_change_subsystem(&rig.model, &set), 0);
+	add_ns(1999);
+	assert_changed(&admin, false, CHANGED(0xffffffff));
+	add_ns(1998);
+	assert_changed(&admin, false, CHANGED(1998));
+	assert_int_equal(model_begin(&rig.model), 0);
+	for (uint32_t nsid = 100; nsid < 100 + MUCH; nsid++)
+		add_ns(nsid);
+	assert_int_equal(model_commit(&rig.model), 0);
+	assert_int_equal(get_log(&admin, NVME_LOG_CHANGED_NS, true, list, sizeof(list)), 0);
+	assert_int_equal(le32_get(list[0]), 100);
+	assert_int_equal(le32_get(list[MUCH - 1]), 100 + MUCH - 1);
+	add_ns(3);
+	assert_changed(&admin, false, CHANGED(0xffffffff));
+	close_all();
+}
+
 static void test_an_event_waits_for_a_request(void **state)
 {
 	struct capsule *event;
@@ -486,6 +513,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_namespace_comes_grows_and_goes),
 		cmocka_unit_test(test_an_event_is_told_once_until_its_log_is_read),
+		cmocka_unit_test(test_much_that_has_changed),
 		cmocka_unit_test(test_an_event_waits_for_a_request),
 		cmocka_unit_test(test_what_was_read_is_told_no_more),
 		cmocka_unit_test(test_no_event_that_was_not_asked_for),

@@ -313,6 +313,33 @@ static void test_settings_that_are_refused(void **state)
 	assert_int_equal(subsystem(OTHER)->set.io_queues, 4);
 }
 
+static void test_other_settings(void **state)
+{
+	struct subsystem_settings s;
+
+	add_namespace(NQN, 5, "disk", false);
+	s = subsystem(NQN)->set;
+	strcpy(s.serial, "other");
+	s.nn = 5;
+	s.cntlid_first = 9;
+	s.allows_any_host = false;
+	assert_int_equal(model_change_subsystem(&model, &s), 0);
+	assert_string_equal(subsystem(NQN)->set.serial, "other");
+	assert_int_equal(subsystem(NQN)->set.cntlid_first, 9);
+	assert_false(subsystem_allows(subsystem(NQN), HOST));
+	assert_non_null(view_namespace(view(HOST), 5));
+	s.nn = 4;
+	assert_refused(model_change_subsystem(&model, &s), -EBUSY, "a namespace 5, above 4");
+	s.nn = 0;
+	s.cntlid_first = 0;
+	assert_refused(model_change_subsystem(&model, &s), -EINVAL, "from 0");
+	s.cntlid_first = 1;
+	assert_int_equal(model_change_subsystem(&model, &s), 0);
+	assert_int_equal(subsystem(NQN)->set.nn, 8);
+	strcpy(s.nqn, OTHER);
+	assert_refused(model_change_subsystem(&model, &s), -ENOENT, OTHER);
+}
+
 static void test_a_removed_subsystem_takes_all_along(void **state)
 {
 	struct port_settings port = { .address = "192.0.2.1", .service = 4420 };
@@ -525,6 +552,7 @@ int main(void)
 		CASE(test_what_is_in_use_stays),
 		CASE(test_namespaces_follow_their_device),
 		CASE(test_settings_that_are_refused),
+		CASE(test_other_settings),
 		CASE(test_a_removed_subsystem_takes_all_along),
 		CASE(test_hosts_by_name_and_address),
 		CASE(test_ports_and_links),
