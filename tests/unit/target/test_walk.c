@@ -441,16 +441,29 @@ static void let_all_in(void)
 		model_allow_any_host(m, nqn_of(i), true);
 }
 
-static void settle(struct follower *followers)
+static void await_knowledge(struct follower *followers)
 {
-	let_all_in();
-	has_settled = true;
 	for (unsigned int i = 0; i < FOLLOWERS; i++)
 		for (int ms = 0; !knows_all(&followers[i]); ms++) {
 			if (ms == SETTLE_MS)
 				fail_msg("host %u does not know what there is", i);
 			usleep(1000);
 		}
+}
+
+/* From now on all stay, and hear of what comes and goes by events alone. */
+static void settle(struct follower *followers)
+{
+	static int (*const of_namespaces[])(void) = { add_namespace, remove_namespace, show, hide };
+
+	let_all_in();
+	has_settled = true;
+	await_knowledge(followers);
+	for (unsigned int i = 0; i < 10; i++) {
+		for (unsigned int k = 0; k < 1 + i; k++)
+			assert_sensible(of_namespaces[roll(4)]());
+		await_knowledge(followers);
+	}
 }
 
 /* ---- opening and closing ------------------------------------------------------------------------- */
