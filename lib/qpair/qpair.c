@@ -96,8 +96,10 @@ enum qpair_progress qpair_send(struct qpair *q)
 	/* What a dead connection has queued may end in the middle of a PDU. */
 	while (tcp_has_output(&q->tcp) && q->tcp.state != TCP_STATE_DEAD) {
 		unsigned int n = tcp_tx_vector(&q->tcp, iov, SEND_PIECES, part);
-		ssize_t sent = q->net.ops->send(&q->net, iov, (int)n);
+		ssize_t sent = 0;
 
+		if (q->tcp.state != TCP_STATE_DEAD)
+			sent = q->net.ops->send(&q->net, iov, (int)n);
 		tcp_tx_done(&q->tcp, sent > 0 ? (size_t)sent : 0);
 		if (sent == -EAGAIN) {
 			q->wants_write = true;

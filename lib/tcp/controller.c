@@ -65,14 +65,15 @@ static uint32_t data_header_length(const struct tcp_conn *conn)
 	       conn->format.alignment;
 }
 
-/* What follows the data: its digest, and the response unless omitted. */
+/* What follows the data: its digest (of lent data it is made as the data is sent), and
+ * the response unless omitted. */
 static uint32_t build_behind_data(struct tcp_conn *conn, uint8_t *at,
 				  const struct capsule *c, bool is_success)
 {
 	uint32_t used = 0;
 
 	if (conn->format.data_digest) {
-		le32 digest = digest_of(c->data, c->length);
+		le32 digest = c->lent ? le32_of(0) : digest_of(c->data, c->length);
 
 		memcpy(at, &digest, sizeof(digest));
 		used = sizeof(digest);
@@ -99,16 +100,18 @@ static bool reserve(struct capsule *c, uint32_t length)
 	return true;
 }
 
-/* With a data digest the bytes must be those that it was made of. */
+/* With a data digest the bytes must be those that it was made of, all of them, and may
+ * have to be copied when they are sent: so they are few. */
 static bool lend(struct capsule *c, const void *data, uint32_t length, uint32_t block_size)
 {
 	const struct tcp_conn *conn = c->queue->connection;
+	bool has_digest = conn->format.data_digest;
 
-	if (conn->format.data_digest || conn->state != TCP_STATE_READY)
+	if (conn->state != TCP_STATE_READY || (has_digest && length > TCP_PACKED_MAX))
 		return false;
 	c->data = (uint8_t *)(uintptr_t)data;
 	c->length = length;
-	c->lent = block_size;
+	c->lent = has_digest ? length : block_size;
 	return true;
 }
 

@@ -9,9 +9,11 @@
  * Lent data is storage that others write to.  What is offered to the socket is held
  * until the socket has taken its copy.  When that ends in the middle of a block, the
  * rest of the block is copied before it is released, so that a block never leaves in
- * two states; what was not offered may still change.
+ * two states; what was not offered may still change.  With a data digest all of a PDU's
+ * data is treated as one block is, and the digest made while it is held.
  */
 #include "tcp/internal.h"
+#include "pdu/digest.h"
 
 #include <stdlib.h>
 
@@ -248,6 +250,58 @@ static void release(struct tcp_conn *conn)
 	conn->tx.offered = 0;
 }
 
+/* Data of which not even one unit can be held at once: it is copied piece by piece. */
+static bool copy_whole(struct tcp_conn *conn, struct tcp_item *item)
+{
+	const struct capsule_sink_ops *sink = conn->queue->sink;
+	struct tcp_chunk *chunk = take_chunk(conn, item->length + sizeof(*chunk),
+					     conn->memory.take);
+	uint32_t n;
+
+	if (!chunk) {
+		tcp_drop(conn, "out of memory for data that is being written");
+		return false;
+	}
+	for (uint32_t at = 0; at < item->length; at += n) {
+		n = sink->hold(item->owner, at, item->length - at, true);
+		memcpy(chunk->bytes + at, item->bytes + at, n);
+		sink->release(item->owner, at, n);
+	}
+	chunk->used = chunk->unsent = item->length;
+	item->bytes = chunk->bytes;
+	item->chunk = chunk;
+	item->lent = 0;
+	return true;
+}
+
+/* The digest stands at the beginning of what follows the data. */
+static void add_digest(struct tcp_item *item)
+{
+	le32 digest = digest_of(item->bytes, item->length);
+
+	memcpy((void *)(uintptr_t)item[1].bytes, &digest, sizeof(digest));
+}
+
+/*
+ * Makes sure that an item's bytes stay as they are while they are sent: how many of
+ * them do; 0: none just now, or (the connection is dead) no memory.  Who holds
+ * something already must not wait.
+ */
+static uint32_t settle(struct tcp_conn *conn, struct tcp_item *item, bool may_wait)
+{
+	uint32_t length = hold(conn, item, may_wait);
+
+	if (length < item->lent) {
+		if (length)
+			conn->queue->sink->release(item->owner, place_in_data(item), length);
+		item->held = 0;
+		length = may_wait && copy_whole(conn, item) ? item->length : 0;
+	}
+	if (length && conn->format.data_digest)
+		add_digest(item);
+	return length;
+}
+
 /* When `length` bytes leave, the first of those that stay behind; so many bytes of
  * its item leave, too.  NULL: nothing stays behind. */
 static const struct tcp_item *first_left(const struct tcp_conn *conn, size_t length,
@@ -354,7 +408,7 @@ unsigned int tcp_tx_vector(struct tcp_conn *conn, struct iovec *vector,
 		if (sum >= part && conn->tx.bytes - sum >= part)
 			break;
 		if (item->lent) {
-			length = hold(conn, item, !holds);
+			length = settle(conn, item, !holds);
 			if (!length)
 				break;
 			holds = true;

@@ -100,10 +100,10 @@ def torn_blocks(data, block_size):
             data[at:at + 8] * (block_size // 8)]
 
 
-def hammer(address, nqn, seconds, writes, block_size, blocks, result):
+def hammer(address, nqn, seconds, writes, ddgst, block_size, blocks, result):
     """Random ranges, read or written until time is up; says what was torn."""
     torn, done = [], 0
-    with Controller(address, nqn) as controller:
+    with Controller(address, nqn, ddgst=ddgst) as controller:
         queue, = controller.io_queues(1)
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -123,7 +123,7 @@ class WholeBlocks(TargetCase):
     """Writers of whole-block patterns and readers on several workers."""
 
     devices = ('ramdisk:512K?bs=4096',)
-    args = ('--workers', '4')
+    args = ('--workers', '4', '-G')
     seconds = 2
 
     def test_the_check_sees_a_torn_block(self):
@@ -148,8 +148,8 @@ class WholeBlocks(TargetCase):
     def hammer_it(self, target):
         result = PROCESSES.Queue()
         roles = [PROCESSES.Process(target=hammer, args=(
-            target.io, target.nqn, self.seconds, number % 2 == 0, 4096, 128,
-            result)) for number in range(6)]
+            target.io, target.nqn, self.seconds, number % 2 == 0,
+            number % 4 == 3, 4096, 128, result)) for number in range(8)]
         for role in roles:
             role.start()
         results = [result.get(timeout=self.seconds + 20) for _ in roles]

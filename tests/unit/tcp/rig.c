@@ -241,7 +241,8 @@ static uint32_t sink_hold(struct capsule *c, uint32_t offset, uint32_t length, b
 	assert_int_equal(job->held_from, job->held_to);
 	assert_true(length && offset + length == c->length);
 	assert_true(!wait || !rig->held);
-	if (!wait && rig->hold_refusals && ++rig->holds % rig->hold_refusals == 0)
+	rig->holds++;
+	if (!wait && rig->hold_refusals && rig->holds % rig->hold_refusals == 0)
 		return 0;
 	if (most < length)	/* whole blocks, one at least */
 		length = RIG_BLOCK - offset % RIG_BLOCK + most / RIG_BLOCK * RIG_BLOCK;

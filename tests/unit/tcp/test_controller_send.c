@@ -194,17 +194,60 @@ static void lent_data_is_sent_in_place(void **state)
 	rig_close(&rig);
 }
 
-static void with_a_data_digest_nothing_is_lent(void **state)
+/* The data of a digest is of one moment; rig_see compares the two. */
+static void lent_data_and_its_digest_agree(void **state)
 {
-	struct rig rig = { 0 };
+	static const size_t gulps[] = { 0, 1, 23, 511, 1000, 5000 };
+	static const uint32_t holds[] = { 0, 1, 2048 };
+
+	for (size_t g = 0; g < 6; g++)
+		for (size_t h = 0; h < 3; h++)
+			for (unsigned int refusals = 0; refusals < 4; refusals++) {
+				struct rig rig = { .gulp = gulps[g], .hold_most = holds[h],
+						   .hold_refusals = refusals };
+
+				rig.config.allow_data_digest = true;
+				rig_open(&rig);
+				rig_connect(&rig, 0, 2, 64, false);
+				for (uint16_t i = 1; i <= 5; i++)
+					add(&rig, i, ACT_READ_LENT, i * 2 * RIG_BLOCK);
+				for (uint16_t i = 1; i <= 5; i++) {
+					see_whole_blocks(&rig, i * 2);
+					rig_see_response(&rig, i, 0);
+				}
+				assert_int_equal(rig.sents, rig.gets);
+				rig_close(&rig);
+			}
+}
+
+static void much_data_with_a_digest_is_not_lent(void **state)
+{
+	struct rig rig = { .hold_refusals = 1000 };
 
 	rig.config.allow_data_digest = true;
 	rig_open(&rig);
 	rig_connect(&rig, 0, 2, 64, false);
-	rig.gulp = 100;
-	add(&rig, 1, ACT_READ_LENT, 16 * RIG_BLOCK);
-	see_whole_blocks(&rig, 16);		/* the digest is compared, too */
+	add(&rig, 1, ACT_READ_LENT, TCP_PACKED_MAX + RIG_BLOCK);
+	see_whole_blocks(&rig, TCP_PACKED_MAX / RIG_BLOCK + 1);
 	assert_int_equal(rig.holds, 0);
+	rig_close(&rig);
+}
+
+/* What can't be held as a whole is copied, and then there is no memory. */
+static void no_memory_for_a_copy_ends_it(void **state)
+{
+	struct rig rig = { .hold_most = 1 };
+	struct iovec vector[16];
+
+	rig.config.allow_data_digest = true;
+	rig_open(&rig);
+	rig_connect(&rig, 0, 2, 64, false);
+	add(&rig, 1, ACT_READ_LENT, 4 * RIG_BLOCK);
+	rig.takes_left = 0;
+	tcp_tx_vector(&rig.conn, vector, 16, SIZE_MAX);
+	assert_int_equal(rig.conn.state, TCP_STATE_DEAD);
+	assert_int_equal(rig.held, 0);
+	tcp_tx_done(&rig.conn, 0);
 	rig_close(&rig);
 }
 
@@ -425,7 +468,9 @@ int main(void)
 		cmocka_unit_test(nor_one_of_a_queue_that_is_never_empty),
 		cmocka_unit_test(a_vector_ends_with_its_part),
 		cmocka_unit_test(lent_data_is_sent_in_place),
-		cmocka_unit_test(with_a_data_digest_nothing_is_lent),
+		cmocka_unit_test(lent_data_and_its_digest_agree),
+		cmocka_unit_test(much_data_with_a_digest_is_not_lent),
+		cmocka_unit_test(no_memory_for_a_copy_ends_it),
 		cmocka_unit_test(no_memory_for_the_rest_of_a_block_ends_it),
 		cmocka_unit_test(sent_follows_the_last_byte_of_the_data),
 		cmocka_unit_test(a_queue_that_is_never_empty_stays_small),
