@@ -31,7 +31,8 @@ static int take_number(const json_t *value, uint64_t most, uint64_t *to)
 {
 	json_int_t number = json_integer_value(value);
 
-	if (!json_is_integer(value) || number < 0 || (uint64_t)number > most)
+	/* What is negative is more than any. */
+	if (!json_is_integer(value) || (uint64_t)number > most)
 		return -EINVAL;
 	*to = (uint64_t)number;
 	return 0;

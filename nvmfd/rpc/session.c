@@ -34,10 +34,11 @@ static bool append(struct rpc_buffer *b, const void *bytes, size_t length)
 static void compact(struct rpc_buffer *b)
 {
 	b->used -= b->at;
-	memmove(b->bytes, b->bytes + b->at, b->used);
-	b->at = 0;
-	if (b->used)
+	if (b->used) {
+		memmove(b->bytes, b->bytes + b->at, b->used);
+		b->at = 0;
 		return;
+	}
 	free(b->bytes);
 	*b = (struct rpc_buffer){ 0 };
 }
