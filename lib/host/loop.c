@@ -116,9 +116,11 @@ int nvmf_ctrl_process(struct nvmf_ctrl *ctrl)
 int nvmf_ctrl_wait(struct nvmf_ctrl *ctrl, int timeout_ms)
 {
 	struct epoll_event event;
+	bool had_task = ctrl->task != NULL;
 	int n = nvmf_ctrl_process(ctrl);
 
-	if (n || !timeout_ms)
+	/* The end of a task is what its starter waits for, and nothing may follow it. */
+	if (n || !timeout_ms || (had_task && !ctrl->task))
 		return n;
 	n = epoll_wait(ctrl->epoll_fd, &event, 1, host_sooner(timeout_ms, nvmf_ctrl_due(ctrl)));
 	if (n < 0 && errno != EINTR)

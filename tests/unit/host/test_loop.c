@@ -452,9 +452,35 @@ static void a_fabrics_command_goes_by_its_type(void **state)
 	peer_stop(&p);
 }
 
+/* The answers are there before it is waited for them: the end of what was started is
+ * enough to return, as nothing else will come. */
+static void waiting_ends_with_what_was_started(void **state)
+{
+	struct peer_options options = PEER_OPTIONS;
+	struct nvmf_ctrl *ctrl;
+	struct peer p;
+
+	peer_start(&p, &options);
+	ctrl = connect_to(&p);
+	assert_int_equal(nvmf_ctrl_start_open_queues(ctrl, 2, 8), 0);
+	alarm(60);
+	while (nvmf_ctrl_result(ctrl, NULL) == -EINPROGRESS) {
+		struct pollfd ready = { nvmf_ctrl_fd(ctrl), POLLIN, 0 };
+		int due = nvmf_ctrl_due(ctrl);
+
+		poll(&ready, 1, due);
+		assert_true(nvmf_ctrl_wait(ctrl, -1) >= 0);
+	}
+	alarm(0);
+	assert_int_equal(nvmf_ctrl_result(ctrl, NULL), 2);
+	nvmf_ctrl_destroy(ctrl);
+	peer_stop(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(waiting_ends_with_what_was_started),
 		cmocka_unit_test(a_whole_life),
 		cmocka_unit_test(one_call_at_a_time),
 		cmocka_unit_test(no_command_before_the_queue_is_open),
