@@ -8,9 +8,9 @@
 #define SEND_PIECES 512
 
 /*
- * A small batch leaves in parts, so that the peer is at work on the first one while
- * we send the next: else the two take turns, and each sleeps half of the time.  Of a
- * large one the kernel passes the beginning on by itself.
+ * A small batch leaves in parts where we have the time, so that the peer is at work on
+ * the first one while we send the next: else the two take turns, and each sleeps half
+ * of the time.  Of a large one the kernel passes the beginning on by itself.
  */
 #define SMALL_BATCH (192u << 10)
 #define SMALL_PART (32u << 10)
@@ -90,7 +90,8 @@ enum qpair_progress qpair_receive(struct qpair *q, const struct qpair_buffer *bu
 enum qpair_progress qpair_send(struct qpair *q)
 {
 	struct iovec iov[SEND_PIECES];
-	size_t part = tcp_output(&q->tcp) <= SMALL_BATCH ? SMALL_PART : SIZE_MAX;
+	bool is_small = tcp_output(&q->tcp) <= SMALL_BATCH;
+	size_t part = q->sends_parts && is_small ? SMALL_PART : SIZE_MAX;
 
 	q->wants_write = false;
 	/* What a dead connection has queued may end in the middle of a PDU. */

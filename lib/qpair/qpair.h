@@ -18,6 +18,7 @@ struct qpair {
 	struct net_stream net;
 	bool wants_write;		/* the socket took less than there was */
 	bool has_shut;			/* our side is ended, after a TermReq */
+	bool sends_parts;		/* small batches: see qpair.c; the owner's to set */
 	/* The poller's: the peer has ended its side (EPOLLRDHUP).  Without it a
 	 * short receive ends the turn, and an edge-triggered poller would never
 	 * be told of an end that came together with the last bytes. */

@@ -140,6 +140,7 @@ void connection_end(struct connection *c, const char *reason)
 static void send_output(struct connection *c)
 {
 	list_remove(&c->dirty);
+	c->qpair.sends_parts = worker_has_time(c->worker);
 	if (!c->qpair.wants_write && qpair_send(&c->qpair) == QPAIR_ENDED)
 		connection_end(c, NULL);
 	else if (c->finish && !tcp_has_output(&c->qpair.tcp))
@@ -183,7 +184,7 @@ static struct qpair_buffer buffer_for(const struct connection *c)
 
 	if (!c->is_established)
 		buffer.size = STRANGER_RECEIVES;
-	else if (w->was_idle)
+	else if (worker_was_idle(w))
 		buffer.size = FIRST_RECEIVES;
 	return buffer;
 }

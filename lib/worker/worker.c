@@ -203,7 +203,8 @@ void worker_turn(struct worker *w, int most_ms)
 		wait = most_ms;
 	n = await_events(w, events, wait);
 	w->now = worker_clock();
-	w->was_idle = w->now - began >= IDLE_NS;
+	if (wait && w->now - began >= IDLE_NS)
+		w->idle_at = w->now;
 	for (int i = 0; i < n; i++) {
 		struct worker_source *s = events[i].data.ptr;
 

@@ -39,7 +39,7 @@ struct worker_settings {
 struct worker {
 	unsigned int index;
 	uint64_t now;			/* ns, CLOCK_MONOTONIC, once a turn */
-	bool was_idle;			/* before this turn it had nothing to do */
+	uint64_t idle_at;		/* ns; when it last had had nothing to do */
 	struct timer_heap timers;
 	struct pool *pool;
 	struct tcp_memory memory;	/* the pool, as connections see it */
@@ -95,5 +95,18 @@ void worker_give(struct worker *, void *memory, size_t size);
 
 /* Of CLOCK_MONOTONIC, ns. */
 uint64_t worker_clock(void);
+
+/* Had it nothing to do just before this turn? */
+static inline bool worker_was_idle(const struct worker *w)
+{
+	return w->idle_at == w->now;
+}
+
+/* ... or so lately that it is no bottleneck? */
+#define WORKER_HAS_TIME_NS (1 * NS_PER_MS)
+static inline bool worker_has_time(const struct worker *w)
+{
+	return w->now - w->idle_at < WORKER_HAS_TIME_NS;
+}
 
 #endif

@@ -264,15 +264,17 @@ static void one_receive_and_one_send_for_a_batch(void **state)
 /* The peer has something to do while the rest is sent. */
 static void a_small_batch_of_reads_leaves_in_parts(void **state)
 {
-	static const struct { unsigned int reads, size, sends; } cases[] = {
-		{ 8, 4096, 1 }, { 16, 4096, 2 }, { 32, 4096, 4 }, { 100, 4096, 1 },
-		{ 1, 131072, 1 }, { 2, 131072, 1 }, { 32, 512, 1 },
+	static const struct { bool has_time; unsigned int reads, size, sends; } cases[] = {
+		{ true, 8, 4096, 1 }, { true, 16, 4096, 2 }, { true, 32, 4096, 4 },
+		{ true, 100, 4096, 1 }, { true, 1, 131072, 1 }, { true, 2, 131072, 1 },
+		{ true, 32, 512, 1 }, { false, 32, 4096, 1 },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct bed *bed = connected();
 
 		bed->reads = cases[i].size;
+		bed->qpair.sends_parts = cases[i].has_time;
 		for (uint16_t cid = 0; cid < cases[i].reads; cid++)
 			add_command(&bed->pipe.in, 2, cid);
 		while (receive(bed, 1) == QPAIR_MORE)

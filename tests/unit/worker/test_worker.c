@@ -222,6 +222,27 @@ static void test_a_worker_spins_while_that_pays(void **state)
 	worker_close(w);
 }
 
+/* Time is what a worker has that slept of late. */
+static void test_a_worker_knows_whether_it_has_time(void **state)
+{
+	struct worker_settings settings = { .buffers = 4 << 20, .largest = 1 << 20 };
+	char error[256];
+	struct worker *w;
+	uint64_t began;
+
+	assert_int_equal(worker_open(&w, 5, &settings, error, sizeof(error)), 0);
+	worker_turn(w, TURN_MS);
+	assert_true(worker_was_idle(w));
+	worker_turn(w, 0);
+	assert_false(worker_was_idle(w));
+	for (began = w->now; w->now - began <= WORKER_HAS_TIME_NS; )
+		worker_turn(w, 0);
+	assert_false(worker_has_time(w));
+	worker_turn(w, TURN_MS);
+	assert_true(worker_has_time(w));
+	worker_close(w);
+}
+
 static void note_firing(struct timer *t)
 {
 	fired++;
@@ -322,6 +343,7 @@ int main(void)
 		CASE(test_timers_fire_in_their_order_and_not_early),
 		CASE(test_an_idle_worker_sleeps),
 		cmocka_unit_test(test_a_worker_spins_while_that_pays),
+		cmocka_unit_test(test_a_worker_knows_whether_it_has_time),
 		cmocka_unit_test(test_spinning_delays_no_timer),
 		CASE(test_buffers_that_come_back_at_the_end_of_a_turn_are_used),
 		CASE(test_what_cannot_wait_is_lent_from_the_heap_when_the_pool_is_empty),
