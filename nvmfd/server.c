@@ -21,7 +21,7 @@
 #define ENGINE_DEPTH 256
 /* How long the end may take, for hosts and the last flush. */
 #define END_DEADLINE_MS 8000
-/* How often it is looked whether hosts have left. */
+/* How often it is looked whether hosts have left, while there are any. */
 #define LOOK_ROUND_MS 3000
 /* What a worker needs at least: the main thread's carries no data. */
 #define CONTROL_MEMORY (64u << 10)
@@ -122,6 +122,12 @@ static struct tcp_config transport_of(const struct nvmfd_options *o)
 		.success_always = o->c2h_success == C2H_SUCCESS_ALWAYS };
 }
 
+/* It wakes the main thread's worker, which sees for itself. */
+static void first_came(struct worker_message *m)
+{
+	target_was_told(container_of(m, struct target, first_came));
+}
+
 static int open_service(struct server *s, char *error, size_t error_size)
 {
 	const struct nvmfd_options *o = s->options;
@@ -130,8 +136,12 @@ static int open_service(struct server *s, char *error, size_t error_size)
 		.workers = o->workers, .buffers = o->buffers, .poll = o->poll * NS_PER_US,
 		.log = s->log,
 		.open_lane = open_engine, .close_lane = close_engine, .context = s };
+	int r = service_open(&s->service, &settings, error, error_size);
 
-	return service_open(&s->service, &settings, error, error_size);
+	/* Nobody listens yet. */
+	s->service.target.keeper = s->control.worker;
+	s->service.target.first_came.run = first_came;
+	return r;
 }
 
 /* The one of the command line; discovery controllers say the same of themselves. */
@@ -387,11 +397,27 @@ static void give_back_pages(struct server *s)
 static void look_round(struct timer *t)
 {
 	struct server *s = container_of(t, struct server, control.look_round);
-	struct worker *w = s->control.worker;
 
 	give_back_pages(s);
 	model_tend(&s->service.model);
-	timer_arm(&w->timers, t, w->now + LOOK_ROUND_MS * NS_PER_MS);
+}
+
+static bool must_look_round(struct server *s)
+{
+	struct target *t = &s->service.target;
+
+	return target_queues(t) || target_departed(t) != s->departed || s->trims ||
+	       model_is_waiting(&s->service.model);
+}
+
+/* With nobody there it sleeps. */
+static void watch(struct server *s)
+{
+	struct control *c = &s->control;
+
+	if (must_look_round(s) && !timer_is_armed(&c->look_round))
+		timer_arm(&c->worker->timers, &c->look_round,
+			  c->worker->now + LOOK_ROUND_MS * NS_PER_MS);
 }
 
 int server_run(struct server *s, int signals)
@@ -405,10 +431,11 @@ int server_run(struct server *s, int signals)
 	if (r)
 		return r;
 	timer_init(&c->look_round, look_round);
-	timer_arm(&c->worker->timers, &c->look_round,
-		  worker_clock() + LOOK_ROUND_MS * NS_PER_MS);
-	while (!c->must_end)
+	watch(s);
+	while (!c->must_end) {
 		worker_turn(c->worker, -1);
+		watch(s);
+	}
 	return 0;
 }
 

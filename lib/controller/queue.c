@@ -312,6 +312,18 @@ static const struct connection_ops connection_ops = {
 
 /* ---- the beginning --------------------------------------------------------------------------- */
 
+static void note_arrival(struct target *t)
+{
+	if (!atomic_fetch_add(&t->queues, 1) && t->keeper &&
+	    !atomic_exchange(&t->is_told, true))
+		worker_post(t->keeper, &t->first_came);
+}
+
+void target_was_told(struct target *t)
+{
+	atomic_store(&t->is_told, false);
+}
+
 void target_accept(struct station *s, int fd, uint16_t port_id)
 {
 	struct queue *q;
@@ -337,7 +349,7 @@ void target_accept(struct station *s, int fd, uint16_t port_id)
 	list_init(&q->waiter.link);
 	timer_init(&q->wait, waited);
 	q->end.run = queue_told_to_end;
-	atomic_fetch_add(&s->target->queues, 1);
+	note_arrival(s->target);
 	connection_start(&q->connection, s->worker, fd, &s->target->tcp,
 			 &connection_ops, s->target->limits.handshake_s);
 }

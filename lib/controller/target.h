@@ -44,6 +44,11 @@ struct target {
 	struct registry registry;
 	_Atomic unsigned int queues;	/* connections that are not freed yet */
 	_Atomic unsigned int departed;	/* those that are */
+	/* Optional, set before there are any: a message to this worker when the first
+	 * of them comes.  Its `run` calls target_was_told. */
+	struct worker *keeper;
+	struct worker_message first_came;
+	atomic_bool is_told;		/* it is on its way */
 	const struct log *log;
 };
 
@@ -111,6 +116,8 @@ void target_accept(struct station *, int fd, uint16_t port_id);
 /* Thread: the station's worker.  Ends every connection on it, and those that are
  * on their way to it when they arrive. */
 void target_end_all(struct station *);
+/* Thread: the keeper's.  From now on it is told again. */
+void target_was_told(struct target *);
 /* Thread: any.  How many connections there are, those that drain among them. */
 unsigned int target_queues(struct target *);
 /* How many have gone since the beginning, wrapping round. */

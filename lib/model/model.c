@@ -47,6 +47,11 @@ void model_tend(struct model *m)
 	free_idle(m);
 }
 
+bool model_is_waiting(const struct model *m)
+{
+	return !list_is_empty(&m->retired);
+}
+
 static bool is_drained(struct model *m, const struct array *lives)
 {
 	free_idle(m);

@@ -98,8 +98,10 @@ int model_begin(struct model *);
 int model_commit(struct model *);
 void model_abort(struct model *);
 
-/* Lets go of what had to wait for a device; to be called now and then. */
+/* Lets go of what had to wait for a device; to be called now and then while
+ * model_is_waiting. */
 void model_tend(struct model *);
+bool model_is_waiting(const struct model *);
 
 /* ---- devices ------------------------------------------------------------------------ */
 

@@ -37,6 +37,29 @@ class Foreground(RoomCase):
             self.assertEqual(target.log_path.stat().st_size, limit)
             self.assertEqual(self.controller(target).identify().cqe.sc, 0)
 
+    def test_with_nobody_there_it_sleeps(self):
+        """Who does not run makes no system call; before anybody came, and after."""
+        with self.serve() as target:
+            self.await_sleep(target)
+            with Controller(target.io, target.nqn) as visitor:
+                visitor.identify()
+            self.await_sleep(target)
+
+    def await_sleep(self, target):
+        """For longer than the daemon's longest round while hosts are there; it may take
+        it some of them to give back what they had."""
+        def ran():
+            threads = pathlib.Path(f'/proc/{target.pid}/task').iterdir()
+            return sorted((thread / 'schedstat').read_text().split()[0] for thread in threads)
+        deadline = time.monotonic() + 40 * daemon.SLOWNESS
+        before, slept_since = ran(), time.monotonic()
+        while time.monotonic() - slept_since < 4:
+            self.assertLess(time.monotonic(), deadline, 'it does not sleep')
+            time.sleep(0.1)
+            now = ran()
+            if now != before:
+                before, slept_since = now, time.monotonic()
+
     def test_runs_unprivileged_with_8_mib_of_lockable_memory(self):
         path = self.room.file('disk', 4 << 20) + '?bs=512'
         with self.serve(path, 'ramdisk:4M') as target:
