@@ -43,10 +43,16 @@ static void feed(struct qpair *q, const struct qpair_buffer *buffer, size_t plac
 		tcp_rx(&q->tcp, buffer->bytes, length);
 }
 
+/* Data that comes through the buffer is copied once more: of much data only so much
+ * does, behind the header that says where it goes. */
+#define BULK_RECEIVES 4096u
+
 /* One receive.  Bytes asked for in *wanted; the stream's answer. */
 static ssize_t receive_once(struct qpair *q, const struct qpair_buffer *buffer,
 			    size_t *wanted)
 {
+	bool is_bulk = tcp_rx_is_bulk(&q->tcp) && buffer->size > BULK_RECEIVES;
+	size_t size = is_bulk ? BULK_RECEIVES : buffer->size;
 	struct iovec iov[2];
 	void *where;
 	size_t placed = tcp_rx_place(&q->tcp, &where);
@@ -55,8 +61,8 @@ static ssize_t receive_once(struct qpair *q, const struct qpair_buffer *buffer,
 
 	if (placed)
 		iov[n++] = (struct iovec){ where, placed };
-	iov[n++] = (struct iovec){ buffer->bytes, buffer->size };
-	*wanted = placed + buffer->size;
+	iov[n++] = (struct iovec){ buffer->bytes, size };
+	*wanted = placed + size;
 	got = q->net.ops->receive(&q->net, iov, n);
 	if (got > 0)
 		feed(q, buffer, placed, (size_t)got);

@@ -164,6 +164,14 @@ void tcp_set_queue(struct tcp_conn *, uint32_t entries, bool flow_off,
 
 /* ---- receiving ---------------------------------------------------------------- */
 
+/* Was the last PDU, or is the one under way, one of much data?  Then another may
+ * follow whose data has a destination of its own. */
+#define TCP_BULK (32u << 10)
+static inline bool tcp_rx_is_bulk(const struct tcp_conn *c)
+{
+	return c->rx.shape.data >= TCP_BULK;
+}
+
 /* Says where the next bytes of the stream may land, and how many; 0: hand
  * them to tcp_rx from a buffer of yours. */
 size_t tcp_rx_place(const struct tcp_conn *, void **where);

@@ -23,6 +23,7 @@ struct pipe {
 	ssize_t receive_error, send_error;	/* when there is nothing, no window */
 	unsigned int receives, sends, shutdowns, closes;
 	int widest;			/* most pieces in a send */
+	size_t buffered;		/* bytes received into the buffer */
 };
 
 /* The stream carries no context, so the test's pipe is found beside it. */
@@ -48,6 +49,7 @@ static struct bed *bed_of(struct net_stream *s)
 
 static ssize_t pipe_receive(struct net_stream *s, const struct iovec *iov, int count)
 {
+	const uint8_t *buffer = bed_of(s)->buffer.bytes;
 	struct pipe *p = &bed_of(s)->pipe;
 	size_t left = p->bite ? p->bite : SIZE_MAX, sum = 0;
 
@@ -62,6 +64,7 @@ static ssize_t pipe_receive(struct net_stream *s, const struct iovec *iov, int c
 		if (part > left)
 			part = left;
 		memcpy(iov[i].iov_base, p->in.p + p->taken, part);
+		p->buffered += iov[i].iov_base == buffer ? part : 0;
 		p->taken += part;
 		left -= part;
 		sum += part;
@@ -335,6 +338,38 @@ static void a_stream_that_comes_in_bites(void **state)
 /* ---- data in its place -------------------------------------------------------------------- */
 
 /* Large data is received where it belongs, and what follows in the buffer. */
+/* What passes through the buffer is copied once more: of much data little does. */
+static void much_data_passes_by_the_buffer(void **state)
+{
+	static uint8_t large[1 << 18], data[1 << 16];
+	struct bed *bed = connected();
+
+	bed->buffer = (struct qpair_buffer){ large, sizeof(large) };
+	bed->writes = sizeof(data);
+	for (uint16_t cid = 0; cid < 4; cid++)
+		add_command(&bed->pipe.in, 1, cid);
+	assert_int_equal(receive(bed, 16), QPAIR_IDLE);
+	for (uint16_t cid = 0; cid < 4; cid++) {
+		put_h2c(&bed->pipe.in, &plain, cid, cid, 0, data, sizeof(data), true);
+		if (cid == 1)		/* by then it is known what comes */
+			bed->pipe.buffered = 0;
+		if (!cid || cid == 3)
+			while (bed->pipe.taken < bed->pipe.in.n)
+				assert_int_not_equal(receive(bed, 1), QPAIR_ENDED);
+	}
+	assert_int_equal(bed->received, 4);
+	assert_in_range(bed->pipe.buffered, 3 * 24, 3 * 4096);
+	/* It is small commands again. */
+	for (uint16_t cid = 0; cid < 200; cid++)
+		add_command(&bed->pipe.in, 3, cid);
+	bed->pipe.receives = 0;
+	while (receive(bed, 1) == QPAIR_MORE)
+		;
+	assert_true(bed->pipe.receives <= 3);
+	assert_int_equal(bed->sents, bed->gets);
+	close_bed(bed);
+}
+
 static void data_lands_in_its_place(void **state)
 {
 	for (size_t bite = 0; bite < 30000; bite += 7001) {
@@ -663,6 +698,7 @@ int main(void)
 		cmocka_unit_test(many_pieces_take_several_sends),
 		cmocka_unit_test(the_budget_ends_a_turn),
 		cmocka_unit_test(a_stream_that_comes_in_bites),
+		cmocka_unit_test(much_data_passes_by_the_buffer),
 		cmocka_unit_test(data_lands_in_its_place),
 		cmocka_unit_test(nothing_is_read_while_held),
 		cmocka_unit_test(what_the_socket_does_not_take_waits),
