@@ -18,6 +18,9 @@ import subprocess
 import sys
 
 LEAST = 90
+# What changes of the model set going, and no byte of a peer: the walk under load
+# (tests/unit/target/test_walk.c) and tests/unit/controller/test_live.c are about them.
+LEFT_OUT = ['lib/controller/event.c', 'lib/controller/follow.c']
 MUST = ['lib/pdu', 'lib/tcp', 'lib/controller', 'nvmfd/config']
 
 
@@ -56,6 +59,8 @@ def by_room(counts):
     """{room: (lines reached, lines)}"""
     rooms = collections.defaultdict(lambda: (0, 0))
     for file, lines in counts.items():
+        if file in LEFT_OUT:
+            continue
         room = os.path.dirname(file)
         reached, all_lines = rooms[room]
         rooms[room] = (reached + sum(1 for n in lines.values() if n), all_lines + len(lines))

@@ -372,7 +372,9 @@ static void await_more(struct rpc_session *s)
 /* Whether there was a text. */
 static bool next_text(struct rpc_session *s)
 {
-	switch (rpc_scan(&s->scan, s->in.bytes + s->in.at, s->in.used - s->in.at)) {
+	const char *bytes = s->in.bytes ? s->in.bytes + s->in.at : "";
+
+	switch (rpc_scan(&s->scan, bytes, s->in.used - s->in.at)) {
 	case RPC_SCAN_WHOLE:
 		take_text(s);
 		return true;

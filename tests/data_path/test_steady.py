@@ -88,6 +88,15 @@ class Steady(unittest.TestCase):
         self.assertEqual(self.steady_calls(
             '--depth', '16', '-z', '64k', '--mix', '50', reads=MILLION // 50), 0)
 
+    def await_tracer(self, target):
+        """What is counted begins when it watches every thread."""
+        threads = list(pathlib.Path(f'/proc/{target.pid}/task').iterdir())
+        deadline = time.monotonic() + 20
+        while any(re.search(r'^TracerPid:\s*0$', (thread / 'status').read_text(), re.M)
+                  for thread in threads):
+            self.assertLess(time.monotonic(), deadline, 'strace does not watch')
+            time.sleep(0.01)
+
     def system_calls(self, target, controller, names, reads):
         """How often nvmfd made each of these calls, and how many reads that
         were, while strace watched."""
@@ -95,7 +104,7 @@ class Steady(unittest.TestCase):
         tracer = subprocess.Popen(
             ['strace', '-f', '-qq', '-c', '-U', 'calls,name', '-o', str(out),
              '-e', 'trace=' + ','.join(names), '-p', str(target.pid)])
-        time.sleep(1)
+        self.await_tracer(target)
         before = self.reads(controller)
         self.await_reads(controller, reads)
         done = self.reads(controller) - before
