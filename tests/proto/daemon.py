@@ -211,8 +211,12 @@ class Daemon:
 
     def is_sanitized(self):
         """Under a sanitizer or valgrind: its memory tells nothing then."""
+        return self.has_loaded('san.so', 'vgpreload')
+
+    def has_loaded(self, *libraries):
+        """Any of them."""
         maps = pathlib.Path(f'/proc/{self.pid}/maps').read_text()
-        return 'san.so' in maps or 'vgpreload' in maps
+        return any(name in maps for name in libraries)
 
     def descriptors(self):
         """How many descriptors it has open."""
