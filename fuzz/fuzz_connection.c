@@ -653,6 +653,15 @@ static void check_station(const struct station *s)
 	FUZZ_CHECK(timer_next(&s->worker->timers) == UINT64_MAX);
 }
 
+/* Of what is tidied up after a quiet time. */
+static bool has_timers(void)
+{
+	for (int i = 0; i < STATIONS; i++)
+		if (timer_next(&stage->stations[i].worker->timers) != UINT64_MAX)
+			return true;
+	return false;
+}
+
 /* Every connection ends, what is late comes, and nothing is left. */
 static void end_all(void)
 {
@@ -660,7 +669,8 @@ static void end_all(void)
 	for (int i = 0; i < STATIONS; i++)
 		target_end_all(&stage->stations[i]);
 	for (int i = 0; i < 100 && (target_queues(&stage->target) ||
-				    registry_count(&stage->target.registry)); i++)
+				    registry_count(&stage->target.registry) ||
+				    has_timers()); i++)
 		pass_time(1000000);
 	FUZZ_CHECK(!target_queues(&stage->target));
 	FUZZ_CHECK(!registry_count(&stage->target.registry));

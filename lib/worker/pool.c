@@ -8,6 +8,7 @@
 #define ORDERS 20
 #define NONE UINT32_MAX
 #define URGENT_SHARE 8		/* one part in eight is kept back */
+#define QUIET 2			/* periods: that of the last use, and one without any */
 
 /* One page of the arena; it stands for the block that begins there. */
 struct page {
@@ -15,12 +16,17 @@ struct page {
 	uint8_t order;
 	bool is_free;
 	bool has_passed;	/* taken by one who passed those that wait */
+	bool is_touched;	/* of a largest block: the kernel may have pages for it */
 };
 
 struct pool {
 	uint8_t *arena;
 	size_t size, used, kept_back;
 	size_t passed;			/* of `used`: by those who passed the others */
+	size_t most;			/* that was used in this period */
+	uint32_t touched;		/* largest blocks with pages of the kernel's */
+	uint32_t kept;			/* of them, as many as the last period wanted */
+	unsigned int quiet;		/* periods since something was given back */
 	unsigned int top;		/* order of the largest block */
 	uint32_t free[ORDERS];		/* first free block of each order */
 	struct list waiters;
@@ -46,8 +52,10 @@ static void link_free(struct pool *p, uint32_t page, unsigned int order)
 {
 	struct page *g = &p->pages[page];
 
-	*g = (struct page){ .next = p->free[order], .prev = NONE,
-			    .order = (uint8_t)order, .is_free = true };
+	g->next = p->free[order];
+	g->prev = NONE;
+	g->order = (uint8_t)order;
+	g->is_free = true;
 	if (g->next != NONE)
 		p->pages[g->next].prev = page;
 	p->free[order] = page;
@@ -82,6 +90,7 @@ int pool_open(struct pool **result, size_t size, size_t largest)
 	p->size = blocks * block;
 	p->top = top;
 	p->kept_back = p->size / URGENT_SHARE;
+	p->quiet = QUIET;
 	p->arena = mmap(NULL, p->size, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p->arena == MAP_FAILED) {
@@ -129,6 +138,17 @@ static bool may_take(const struct pool *p, size_t block, enum pool_urgency urgen
 	return urgency == POOL_URGENT ? p->used + block <= p->size : is_ordinary(p, block);
 }
 
+/* Blocks are split and joined within a largest one. */
+static void touch(struct pool *p, uint32_t page)
+{
+	struct page *whole = &p->pages[page >> p->top << p->top];
+
+	if (whole->is_touched)
+		return;
+	whole->is_touched = true;
+	p->touched++;
+}
+
 void *pool_take(struct pool *p, size_t size, enum pool_urgency urgency)
 {
 	unsigned int order = order_of(size), from = order;
@@ -152,6 +172,9 @@ void *pool_take(struct pool *p, size_t size, enum pool_urgency urgency)
 	p->pages[page].has_passed = passes;
 	p->used += block;
 	p->passed += passes ? block : 0;
+	if (p->used > p->most)
+		p->most = p->used;
+	touch(p, page);
 	return p->arena + (size_t)page * POOL_SMALLEST;
 }
 
@@ -163,6 +186,7 @@ void pool_give(struct pool *p, void *buffer, size_t size)
 	p->used -= (size_t)POOL_SMALLEST << order;
 	p->passed -= p->pages[page].has_passed ? (size_t)POOL_SMALLEST << order : 0;
 	p->has_news = true;
+	p->quiet = 0;
 	for (; order < p->top; order++) {
 		uint32_t buddy = page ^ (UINT32_C(1) << order);
 
@@ -173,6 +197,43 @@ void pool_give(struct pool *p, void *buffer, size_t size)
 	}
 	link_free(p, page, order);
 }
+
+/* ---- pages that nobody needs any more --------------------------------------------- */
+
+bool pool_may_shrink(const struct pool *p)
+{
+	return p->quiet < QUIET;
+}
+
+void pool_end_period(struct pool *p)
+{
+	size_t block = (size_t)POOL_SMALLEST << p->top;
+
+	p->kept = (uint32_t)((p->most + block - 1) / block);
+	p->most = p->used;
+	p->quiet++;
+}
+
+/* The first of the list were the last to be used, and are the next. */
+bool pool_shrink(struct pool *p)
+{
+	size_t block = (size_t)POOL_SMALLEST << p->top;
+	uint32_t page = p->free[p->top], seen = 0;
+
+	if (p->touched <= p->kept)
+		return false;
+	for (; page != NONE; page = p->pages[page].next)
+		if (p->pages[page].is_touched && seen++ == p->kept)
+			break;
+	if (page == NONE)
+		return false;
+	madvise(p->arena + (size_t)page * POOL_SMALLEST, block, MADV_DONTNEED);
+	p->pages[page].is_touched = false;
+	p->touched--;
+	return true;
+}
+
+/* ---- those who wait ----------------------------------------------------------------- */
 
 void pool_wait(struct pool *p, struct pool_waiter *w)
 {

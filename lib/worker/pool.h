@@ -47,6 +47,16 @@ size_t pool_block(size_t size);
 /* `size` as it was taken. */
 void pool_give(struct pool *, void *buffer, size_t size);
 
+/*
+ * The kernel gives pages to what is used, and would never have them back.  So the
+ * owner ends a period now and then, and the pool shrinks to what was used within it,
+ * by one largest block a call, until pool_shrink says false.
+ */
+void pool_end_period(struct pool *);
+bool pool_shrink(struct pool *);
+/* Whether there is a reason to end a period: not where all has been quiet. */
+bool pool_may_shrink(const struct pool *);
+
 /* Queues a waiter, or leaves it in its place. */
 void pool_wait(struct pool *, struct pool_waiter *);
 /* Takes a waiter off the queue, where it may have been in the others' way. */

@@ -24,6 +24,8 @@ struct worker_private {
 	bool is_started;
 	_Atomic bool must_stop;
 	struct worker_source wake_source;
+	struct timer tidy;		/* ends the pool's periods */
+	bool is_shrinking;		/* one ended, and pages are given back */
 	bool may_spin;			/* the last pause was a short one */
 	struct worker *worker;
 	/* Messages that came, the newest first. */
@@ -84,6 +86,35 @@ static void *take_spare(void *context, size_t size)
 static void give_memory(void *context, void *memory, size_t size)
 {
 	worker_give(context, memory, size);
+}
+
+/* What a flood took is given back once it was not needed for so long, and never much
+ * of it in one turn: a MiB takes the kernel some 30 us. */
+#define TIDY_NS (3 * NS_PER_S)
+#define TIDY_MORE_NS (1 * NS_PER_MS)
+
+static void arm_tidy(struct worker *w, uint64_t ns)
+{
+	timer_arm(&w->timers, &w->private->tidy, w->now + ns);
+}
+
+static void tidy(struct timer *t)
+{
+	struct worker_private *p = container_of(t, struct worker_private, tidy);
+	struct worker *w = p->worker;
+
+	if (!p->is_shrinking)
+		pool_end_period(w->pool);
+	p->is_shrinking = pool_shrink(w->pool);
+	if (p->is_shrinking)
+		arm_tidy(w, TIDY_MORE_NS);
+}
+
+/* While all is quiet there is no timer. */
+static void watch_pages(struct worker *w)
+{
+	if (pool_may_shrink(w->pool) && !timer_is_armed(&w->private->tidy))
+		arm_tidy(w, TIDY_NS);
 }
 
 /* ---- mail ------------------------------------------------------------------------- */
@@ -220,6 +251,7 @@ void worker_turn(struct worker *w, int most_ms)
 	while (pool_serve(w->pool));
 	connections_flush(w);
 	connections_leave(w);
+	watch_pages(w);
 }
 
 int worker_fd(const struct worker *w)
@@ -282,6 +314,7 @@ static int open_private(struct worker *w)
 	w->private = p;
 	p->worker = w;
 	p->wake_source.ready = read_mail;
+	timer_init(&p->tidy, tidy);
 	p->epoll = epoll_create1(EPOLL_CLOEXEC);
 	p->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (p->epoll < 0 || p->wake < 0)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define SIZE (8u << 20)
 #define LARGEST (1u << 20)
@@ -150,6 +151,99 @@ static void test_what_does_not_fit_is_refused(void **state)
 	assert_int_equal(pool_open(&none, LARGEST - 1, LARGEST), -EINVAL);
 	assert_null(none);
 	pool_close(none);
+}
+
+/* ---- pages that nobody needs any more ---------------------------------------------------- */
+
+#define BLOCKS 7
+
+/* All of a block or none. */
+static bool has_pages(void *block)
+{
+	unsigned char first;
+
+	assert_int_equal(mincore(block, POOL_SMALLEST, &first), 0);
+	return first & 1;
+}
+
+/* Takes `count` of the blocks, writes to them and gives them back. */
+static void use(void *blocks[], unsigned int count)
+{
+	for (unsigned int i = 0; i < count; i++) {
+		assert_non_null(blocks[i] = pool_take(pool, LARGEST, POOL_ORDINARY));
+		memset(blocks[i], 1, LARGEST);
+	}
+	while (count)
+		pool_give(pool, blocks[--count], LARGEST);
+}
+
+static unsigned int end_period(void)
+{
+	unsigned int shrunk = 0;
+
+	pool_end_period(pool);
+	while (pool_shrink(pool))
+		shrunk++;
+	return shrunk;
+}
+
+static unsigned int count_with_pages(void *blocks[], unsigned int count)
+{
+	unsigned int n = 0;
+
+	for (unsigned int i = 0; i < count; i++)
+		n += has_pages(blocks[i]);
+	return n;
+}
+
+static void test_a_flood_is_given_back_when_a_period_was_quiet(void **state)
+{
+	void *blocks[BLOCKS];
+
+	assert_false(pool_may_shrink(pool));
+	use(blocks, BLOCKS);
+	assert_true(pool_may_shrink(pool));
+	assert_int_equal(end_period(), 0);	/* the flood was in it */
+	assert_int_equal(count_with_pages(blocks, BLOCKS), BLOCKS);
+	assert_true(pool_may_shrink(pool));
+	assert_int_equal(end_period(), BLOCKS);
+	assert_int_equal(count_with_pages(blocks, BLOCKS), 0);
+	assert_false(pool_may_shrink(pool));
+	use(blocks, BLOCKS);			/* as good as new */
+}
+
+static void test_what_a_period_used_is_kept(void **state)
+{
+	void *blocks[BLOCKS], *few[2], *next;
+
+	use(blocks, BLOCKS);
+	end_period();
+	for (int round = 0; round < 3; round++) {
+		use(few, 2);
+		assert_int_equal(end_period(), round ? 0 : BLOCKS - 2);
+		assert_int_equal(count_with_pages(blocks, BLOCKS), 2);
+		assert_true(pool_may_shrink(pool));
+	}
+	next = pool_take(pool, POOL_SMALLEST, POOL_ORDINARY);
+	assert_true(has_pages(next));
+	pool_give(pool, next, POOL_SMALLEST);
+}
+
+static void test_what_is_in_use_keeps_its_pages(void **state)
+{
+	void *blocks[BLOCKS];
+	char *small;
+
+	use(blocks, BLOCKS);
+	small = pool_take(pool, POOL_SMALLEST, POOL_ORDINARY);
+	memset(small, 7, POOL_SMALLEST);
+	end_period();
+	end_period();
+	assert_int_equal(count_with_pages(blocks, BLOCKS), 2);	/* and one more is kept */
+	for (unsigned int i = 0; i < POOL_SMALLEST; i++)
+		assert_int_equal(small[i], 7);
+	assert_false(pool_may_shrink(pool));
+	pool_give(pool, small, POOL_SMALLEST);
 }
 
 /* ---- those who wait ---------------------------------------------------------------------- */
@@ -323,6 +417,9 @@ int main(void)
 		CASE(test_neighbours_grow_together_again),
 		CASE(test_a_part_is_kept_back),
 		CASE(test_what_does_not_fit_is_refused),
+		CASE(test_a_flood_is_given_back_when_a_period_was_quiet),
+		CASE(test_what_a_period_used_is_kept),
+		CASE(test_what_is_in_use_keeps_its_pages),
 		CASE(test_waiters_take_turns),
 		CASE(test_the_first_is_served_first_however_large),
 		CASE(test_one_that_leaves_makes_way),

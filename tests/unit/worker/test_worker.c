@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -291,6 +292,38 @@ static void test_what_cannot_wait_is_lent_from_the_heap_when_the_pool_is_empty(v
 	assert_int_equal(pool_used(worker->pool), 0);
 }
 
+static size_t resident(void *memory, size_t size)
+{
+	unsigned char there[256];
+	size_t pages = 0;
+
+	assert_int_equal(mincore(memory, size, there), 0);
+	for (size_t i = 0; i < size / POOL_SMALLEST; i++)
+		pages += there[i] & 1;
+	return pages;
+}
+
+static void test_pages_are_given_back_and_then_it_sleeps(void **state)
+{
+	struct worker_settings settings = { .buffers = 4 << 20, .largest = 1 << 20 };
+	uint64_t until;
+	char error[256];
+	struct worker *w;
+	void *memory;
+
+	assert_int_equal(worker_open(&w, 4, &settings, error, sizeof(error)), 0);
+	assert_non_null(memory = worker_take(w, 1 << 20));
+	memset(memory, 1, 1 << 20);
+	worker_give(w, memory, 1 << 20);
+	until = worker_clock() + 60 * NS_PER_S;
+	do
+		worker_turn(w, 100);
+	while (worker_due(w) >= 0 && w->now < until);
+	assert_int_equal(worker_due(w), -1);
+	assert_int_equal(resident(memory, 1 << 20), 0);
+	worker_close(w);
+}
+
 /* ---- buffers given back late -------------------------------------------------------------- */
 
 static void *late;
@@ -346,6 +379,7 @@ int main(void)
 		cmocka_unit_test(test_a_worker_knows_whether_it_has_time),
 		cmocka_unit_test(test_spinning_delays_no_timer),
 		CASE(test_buffers_that_come_back_at_the_end_of_a_turn_are_used),
+		cmocka_unit_test(test_pages_are_given_back_and_then_it_sleeps),
 		CASE(test_what_cannot_wait_is_lent_from_the_heap_when_the_pool_is_empty),
 	};
 
