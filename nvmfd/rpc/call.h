@@ -48,6 +48,12 @@ struct rpc_call {
 	void *params;			/* decoded; strings are the request's */
 };
 
+/* Whether the caller said this one: for numbers whose zero means something. */
+static inline bool rpc_is_given(const struct rpc_call *c, const char *name)
+{
+	return json_object_get(json_object_get(c->request, "params"), name);
+}
+
 /* Each ends the call.  The result is taken; NULL: there was no memory for it. */
 void rpc_result(struct rpc_call *, json_t *result);
 void rpc_error(struct rpc_call *, int code, const char *format, ...)

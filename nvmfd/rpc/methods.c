@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One row a method: its name and parameters are SPDK's. */
+/* One row a method: its name and parameters are SPDK's, but for those named nvmfd_. */
 #include "rpc/methods.h"
 
 const struct rpc_method rpc_methods[] = {
@@ -46,5 +46,21 @@ const struct rpc_method rpc_methods[] = {
 	  &rpc_referral_params },
 	{ "nvmf_discovery_get_referrals", RPC_RUNTIME, rpc_get_referrals, &rpc_target_params },
 	{ "nvmf_get_stats", RPC_RUNTIME, rpc_get_stats, &rpc_target_params },
+	{ "nvmfd_add_device", RPC_RUNTIME, rpc_own_add_device, &rpc_own_device_params },
+	{ "nvmfd_remove_device", RPC_RUNTIME, rpc_own_remove_device, &rpc_own_name_params },
+	{ "nvmfd_resize_device", RPC_RUNTIME, rpc_own_resize_device, &rpc_own_resize_params },
+	{ "nvmfd_get_subsystems", RPC_RUNTIME, rpc_own_get_subsystems, NULL },
+	{ "nvmfd_add_subsystem", RPC_RUNTIME, rpc_own_add_subsystem, &rpc_own_subsystem_params },
+	{ "nvmfd_set_subsystem", RPC_RUNTIME, rpc_own_set_subsystem, &rpc_own_subsystem_params },
+	{ "nvmfd_remove_subsystem", RPC_RUNTIME, rpc_own_remove_subsystem, &rpc_nqn_params },
+	{ "nvmfd_add_address", RPC_RUNTIME, rpc_own_add_address, &rpc_own_address_params },
+	{ "nvmfd_remove_address", RPC_RUNTIME, rpc_own_remove_address, &rpc_own_address_params },
+	{ "nvmfd_add_ns", RPC_RUNTIME, rpc_own_add_ns, &rpc_own_add_ns_params },
+	{ "nvmfd_set_ns", RPC_RUNTIME, rpc_own_set_ns, &rpc_own_set_ns_params },
+	{ "nvmfd_get_ports", RPC_RUNTIME, rpc_own_get_ports, NULL },
+	{ "nvmfd_add_port", RPC_RUNTIME, rpc_own_add_port, &rpc_own_add_port_params },
+	{ "nvmfd_remove_port", RPC_RUNTIME, rpc_own_remove_port, &rpc_own_port_params },
+	{ "nvmfd_link_port", RPC_RUNTIME, rpc_own_link_port, &rpc_own_link_params },
+	{ "nvmfd_unlink_port", RPC_RUNTIME, rpc_own_unlink_port, &rpc_own_link_params },
 	{ .name = NULL },
 };

@@ -94,4 +94,36 @@ void rpc_get_controllers(struct rpc_call *);
 void rpc_get_qpairs(struct rpc_call *);
 void rpc_get_stats(struct rpc_call *);
 
+/* ---- nvmfd_*.c: what SPDK has no name for -------------------------------------------------- */
+
+extern const struct rpc_params rpc_own_device_params, rpc_own_name_params,
+	rpc_own_resize_params;
+
+void rpc_own_add_device(struct rpc_call *);
+void rpc_own_remove_device(struct rpc_call *);
+void rpc_own_resize_device(struct rpc_call *);
+
+extern const struct rpc_params rpc_own_subsystem_params, rpc_own_address_params;
+
+void rpc_own_get_subsystems(struct rpc_call *);
+void rpc_own_add_subsystem(struct rpc_call *);
+void rpc_own_set_subsystem(struct rpc_call *);
+void rpc_own_remove_subsystem(struct rpc_call *);
+void rpc_own_add_address(struct rpc_call *);
+void rpc_own_remove_address(struct rpc_call *);
+
+extern const struct rpc_params rpc_own_add_ns_params, rpc_own_set_ns_params;
+
+void rpc_own_add_ns(struct rpc_call *);
+void rpc_own_set_ns(struct rpc_call *);
+
+extern const struct rpc_params rpc_own_add_port_params, rpc_own_port_params,
+	rpc_own_link_params;
+
+void rpc_own_get_ports(struct rpc_call *);
+void rpc_own_add_port(struct rpc_call *);
+void rpc_own_remove_port(struct rpc_call *);
+void rpc_own_link_port(struct rpc_call *);
+void rpc_own_unlink_port(struct rpc_call *);
+
 #endif

@@ -2,6 +2,7 @@
 """nvmfctl: what it shows of a running daemon, and what it says to mistakes."""
 import json
 import os
+import re
 import subprocess
 import unittest
 
@@ -11,9 +12,12 @@ from nvmetcp import Controller, Host
 from rpc import Caller
 
 NVMFCTL = os.environ.get('NVMFCTL') or str(daemon.ROOT / 'build/tools/nvmfctl/nvmfctl')
+NVMF = os.environ.get('NVMF') or str(daemon.ROOT / 'build/tools/nvmf/nvmf')
+NQN = 'nqn.2026-11.org.example:made'
 HOST = 'nqn.2026-11.org.example:host'
 OTHER = 'nqn.2026-11.org.example:other'
 TIME_LIMIT = 30 * daemon.SLOWNESS
+FAILED, MISTAKEN, NO_DAEMON = 1, 2, 3
 
 
 def nvmfctl(*args, **how):
@@ -21,21 +25,36 @@ def nvmfctl(*args, **how):
                           check=False, **how)
 
 
-class ShowCase(unittest.TestCase):
+class NvmfctlCase(unittest.TestCase):
+    """Against the daemon of setUpClass, or of a test."""
+    path = None
+
+    def run_it(self, *args):
+        return nvmfctl('-s', self.path, *args)
+
+    def show(self, *args):
+        ran = self.run_it(*args)
+        self.assertEqual((ran.returncode, ran.stderr), (0, ''), args)
+        return ran.stdout
+
+    def rows(self, *args):
+        return json.loads(self.show('--json', *args))
+
+    def assert_refused(self, *args, says, status=FAILED):
+        ran = self.run_it(*args)
+        self.assertEqual((ran.returncode, ran.stdout), (status, ''), (args, ran.stderr))
+        self.assertEqual(len(ran.stderr.splitlines()), 1, ran.stderr)
+        self.assertTrue(ran.stderr.startswith('nvmfctl: '), ran.stderr)
+        self.assertIn(says, ran.stderr)
+
+
+class ShowCase(NvmfctlCase):
     @classmethod
     def setUpClass(cls):
         cls.target = daemon.Daemon('ramdisk:64M', 'null:1G?bs=4096&nsid=7', args=(
             '--rpc-socket', 'rpc', '--listen', '127.0.0.1')).start()
         cls.addClassCleanup(cls.target.stop)
         cls.path = str(cls.target.room.path / 'rpc')
-
-    def show(self, *args):
-        ran = nvmfctl('-s', self.path, *args)
-        self.assertEqual((ran.returncode, ran.stderr), (0, ''), args)
-        return ran.stdout
-
-    def rows(self, *args):
-        return json.loads(self.show('--json', *args))
 
     def table(self, *args):
         """Cells by line; they are parted by two blanks or more."""
@@ -63,12 +82,13 @@ class ShowCase(unittest.TestCase):
         self.assertEqual(len(self.rows('device')), 2)
 
     def test_ports_and_what_they_serve(self):
-        rows = {row['port']: row for row in self.rows('port')}
-        io, discovery = str(self.target.io[1]), str(self.target.discovery[1])
-        self.assertEqual(rows[io], {'address': '127.0.0.1', 'port': io,
+        rows = {row['service']: row for row in self.rows('port')}
+        io, discovery = self.target.io[1], self.target.discovery[1]
+        self.assertEqual(rows[io], {'id': rows[io]['id'], 'address': '127.0.0.1', 'service': io,
                                     'subsystems': [self.target.nqn]})
         self.assertEqual(rows[discovery]['subsystems'], [])
-        self.assertEqual(self.rows('port', io), [rows[io]])
+        for name in (io, rows[io]['id']):
+            self.assertEqual(self.rows('port', str(name)), [rows[io]])
 
     def test_hosts_that_are_connected_or_allowed(self):
         with Caller(self.path) as caller:
@@ -92,33 +112,35 @@ class ShowCase(unittest.TestCase):
         self.assertEqual((status['subsystems'], status['namespaces'], status['devices']), (1, 2, 2))
         self.assertRegex(self.show('status'), r'(?m)^Namespaces +2$')
 
-    def assert_refused(self, *args, says):
-        ran = nvmfctl('-s', self.path, *args)
-        self.assertEqual((ran.returncode, ran.stdout), (1, ''), args)
-        self.assertEqual(len(ran.stderr.splitlines()), 1, ran.stderr)
-        self.assertTrue(ran.stderr.startswith('nvmfctl: '), ran.stderr)
-        self.assertIn(says, ran.stderr)
-
     def test_mistakes_are_answered_with_what_was_meant(self):
-        for word, meant in (('subsytem', 'subsystem'), ('stat', 'status'), ('devices', 'device'),
-                            ('prot', 'port'), ('hots', 'host'), ('subsystems', 'subsystem')):
-            self.assert_refused(word, says=f"'{word}'; did you mean '{meant}'?")
-        self.assert_refused('frobnicate', says="no command 'frobnicate'; try")
-        self.assert_refused(says='what to show?')
-        self.assert_refused('status', 'x', says="'x' is not expected")
-        self.assert_refused('device', 'show', 'x', 'y', says="'y' is not expected")
-        self.assert_refused('--frob', says='--frob')
+        for words, meant in (('subsytem', 'subsystem'), ('stat', 'status'), ('devices', 'device'),
+                             ('prot', 'port'), ('hots', 'host'), ('subsystems', 'subsystem'),
+                             ('ns ad', 'ns add'), ('device reszie x 1G', 'device resize'),
+                             ('port lnk 1 x', 'port link'),
+                             ('subsystem add x serail=1', 'serial='), ('ns add x y hiden=yes', 'hidden=')):
+            self.assert_refused(*words.split(), says=f"did you mean '{meant}'?", status=MISTAKEN)
+        for words, says in (('frobnicate', "no command 'frobnicate'; try"), ('', 'what to do?'),
+                            ('status x', "'x' is not expected"),
+                            ('device show x y', "'y' is not expected"),
+                            ('device frobnicate x', "device has no 'frobnicate'"),
+                            ('--frob', '--frob'), ('ns add x', 'DEVICE is missing'),
+                            ('ns remove x one', "'one' is not a number"),
+                            ('device resize x big', "'big' is not a size such as 64M"),
+                            ('ns add x y read-only=maybe', "'maybe' is not yes or no"),
+                            ('ns add x y nsid', "'nsid' needs a value"),
+                            ('ns add x y colour=red', "'colour=red' is not expected")):
+            self.assert_refused(*words.split(), says=says, status=MISTAKEN)
 
     def test_what_is_not_there_is_told(self):
         self.assert_refused('device', 'none', says="there is no device 'none'")
         self.assert_refused('subsystem', 'none', says="there is no subsystem 'none'")
         self.assert_refused('ns', 'none', says="there is no subsystem 'none'")
-        self.assert_refused('port', '1', says="there is no port '1'")
+        self.assert_refused('port', '9', says="there is no port '9'")
         self.assert_refused('host', 'none', says="there is no host 'none'")
 
     def test_no_daemon_is_told(self):
         ran = nvmfctl('-s', self.path + '-none', 'status')
-        self.assertEqual(ran.returncode, 1)
+        self.assertEqual(ran.returncode, NO_DAEMON)
         self.assertIn('is nvmfd running?', ran.stderr)
 
     def test_a_full_disk_is_told(self):
@@ -127,6 +149,252 @@ class ShowCase(unittest.TestCase):
                                  stderr=subprocess.PIPE, timeout=TIME_LIMIT, check=False)
         self.assertEqual(ran.returncode, 1)
         self.assertIn('could not write', ran.stderr)
+
+
+class ChangeCase(NvmfctlCase):
+    """Verbs that change something, against a daemon of their own."""
+
+    def setUp(self):
+        self.target = daemon.Daemon(args=('--rpc-socket', 'rpc', '--listen', '127.0.0.1'),
+                                    nqn=None).start()
+        self.addCleanup(self.target.stop)
+        self.path = str(self.target.room.path / 'rpc')
+
+    def add(self, size='64M'):
+        """A subsystem with a namespace, served somewhere; its port's number and address."""
+        self.show('subsystem', 'add', NQN, 'any-host=yes')
+        self.assertEqual(self.show('device', 'add', f'ramdisk:{size}', 'name=disk'), 'disk\n')
+        self.assertEqual(self.show('ns', 'add', NQN, 'disk', 'nsid=3'), '3\n')
+        port = self.rows('port', 'add', '127.0.0.1', '0', f'subsystem={NQN}')
+        return port['id'], ('127.0.0.1', port['service'])
+
+    def test_from_nothing_to_io_and_back(self):
+        number, address = self.add()
+        ran = subprocess.run([NVMF, 'write', '-a', address[0], '-s', str(address[1]), '-n', NQN, '-N', '3',
+                              '-D', '/dev/zero', '-c', '1'], capture_output=True, text=True,
+                             timeout=TIME_LIMIT, check=False)
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        with Controller(address, NQN) as controller:
+            queue, = controller.io_queues(1)
+            queue.run(wire.write(3, 0, 1), bytes(512))
+            row, = self.rows('device', 'disk')
+            self.assertEqual((row['writes'], row['used']), (2, True))
+            row, = self.rows('queue')[1:]
+            self.assertEqual((row['qid'], row['state'], row['subsystem']), (1, 'enabled', NQN))
+        self.assert_refused('device', 'remove', 'disk', says='disk')
+        self.assertEqual(self.show('port', 'unlink', str(number), NQN), '')
+        self.assertEqual(self.rows('port', str(number))[0]['subsystems'], [])
+        self.show('port', 'link', str(number), NQN)
+        self.assertEqual(self.rows('port', str(number))[0]['subsystems'], [NQN])
+        for words in (f'port remove {number}', f'ns remove {NQN} 3', 'device remove disk',
+                      f'subsystem remove {NQN}'):
+            self.show(*words.split())
+            self.assert_refused(*words.split(), says='')
+        self.assertEqual(self.rows('subsystem') + self.rows('device'), [])
+
+    def test_a_subsystem_says_what_it_was_told_to(self):
+        self.show('subsystem', 'add', NQN, 'serial=S1', 'model=M 1', 'firmware=F1', 'oui=0x001122',
+                  'cntlid-min=10', 'cntlid-max=19', 'nn=7', 'io-queues=5', 'second=fence')
+        row, = self.rows('subsystem', NQN)
+        self.assertEqual(row, {
+            'nqn': NQN, 'serial': 'S1', 'model': 'M 1', 'firmware': 'F1', 'oui': 0x1122,
+            'cntlid_min': 10, 'cntlid_max': 19, 'nn': 7, 'io_queues': 5, 'second': 'fence',
+            'namespaces': 0, 'listeners': 0, 'hosts': 0})
+        self.show('subsystem', 'set', NQN, 'serial=S2', 'any-host')
+        self.assertEqual(self.rows('subsystem', NQN),
+                         [{**row, 'serial': 'S2', 'hosts': 'any'}])
+        for words, says in ((f'subsystem add {NQN}', NQN), ('subsystem add bad', "'bad'"),
+                            (f'subsystem set {NQN} serial={"x" * 21}', 'serial_number'),
+                            (f'subsystem set {NQN} second=x', 'allow or fence'),
+                            (f'subsystem set {NQN} oui=0x1000000', '24 bits'),
+                            (f'subsystem set {NQN} cntlid-min=20', 'from 20 to 19'),
+                            (f'subsystem set {NQN}x serial=1', 'no subsystem')):
+            self.assert_refused(*words.split(), says=says)
+        self.assertEqual(self.rows('subsystem', NQN)[0]['serial'], 'S2')
+
+    def test_a_namespace_changes_and_stays_itself(self):
+        _, address = self.add()
+        uuid = self.rows('ns')[0]['uuid']
+        self.show('device', 'add', 'ramdisk:32M', 'name=other')
+        self.show('ns', 'set', NQN, '3', 'device=other', 'read-only=yes', 'hidden=yes')
+        self.show('ns', 'allow', NQN, '3', HOST)
+        row, = self.rows('ns')
+        self.assertEqual((row['device'], row['size'], row['uuid'], row['read_only'], row['hidden'],
+                          row['hosts']), ('other', 32 << 20, uuid, True, True, [HOST]))
+        self.show('ns', 'set', NQN, '3', 'read-only=no')
+        self.assertEqual(self.rows('ns')[0]['hosts'], [HOST])
+        for host, seen in ((HOST, [3]), (OTHER, [])):
+            with Controller(address, NQN, host=Host(host)) as controller:
+                self.assertEqual(controller.namespaces(), seen)
+        self.show('ns', 'forbid', NQN, '3', HOST)
+        self.assertEqual(self.rows('ns')[0]['hosts'], [])
+        for words, says in ((f'ns set {NQN} 4 hidden=no', 'no namespace 4'),
+                            (f'ns set {NQN}x 3', 'no subsystem'),
+                            (f'ns set {NQN} 3 device=none', 'none'),
+                            (f'ns add {NQN} disk nsid=3', 'already'),
+                            (f'ns add {NQN} disk uuid={uuid}', 'same identifier'),
+                            (f'ns forbid {NQN} 3 {HOST}', HOST)):
+            self.assert_refused(*words.split(), says=says)
+        self.assertEqual(self.rows('ns')[0]['device'], 'other')
+
+    def test_who_may_come_and_from_where(self):
+        self.add()
+        self.show('subsystem', 'set', NQN, 'any-host=no')
+        self.show('host', 'add', NQN, HOST)
+        self.show('address', 'add', NQN, '127.0.0.0/8')
+        self.assertEqual(self.rows('host')[0]['host'], HOST)
+        self.assertEqual(self.rows('address'), [{'address': '127.0.0.0/8', 'subsystem': NQN}])
+        for words, says in ((f'host add {NQN} {HOST}', HOST), (f'address add {NQN} 127.0.0.0/8', '127'),
+                            (f'address add {NQN} 127.0.0.1/8', '127'), ('address show none', 'none')):
+            self.assert_refused(*words.split(), says=says)
+        for words in (f'host remove {NQN} {HOST}', f'address remove {NQN} 127.0.0.0/8'):
+            self.show(*words.split())
+            self.assert_refused(*words.split(), says='')
+        self.assertEqual(self.rows('host') + self.rows('address'), [])
+
+    def test_devices_are_resized(self):
+        self.show('device', 'add', 'null:1M')
+        name = self.rows('device')[0]['name']
+        self.show('device', 'resize', name, '2M')
+        self.assertEqual(self.rows('device', name)[0]['size'], 2 << 20)
+        path = self.target.room.file('backing', size=1 << 20)
+        file = self.show('device', 'add', path).strip()
+        os.truncate(path, 3 << 20)
+        self.show('device', 'rescan', file)
+        self.assertEqual(self.rows('device', file)[0]['size'], 3 << 20)
+        for words, says in (('device add ramdisk:0', 'ramdisk'), ('device resize none 1M', 'none'),
+                            (f'device add null:1M name={name}', 'already'),
+                            ('device add frob:1', 'frob'), ('device rescan none', 'none')):
+            self.assert_refused(*words.split(), says=says)
+
+    def test_referrals_and_the_log(self):
+        self.show('referral', 'add', '192.0.2.1', '8009')
+        self.assertEqual(self.rows('referral'), [{'address': '192.0.2.1', 'service': '8009',
+                                                  'nqn': 'nqn.2014-08.org.nvmexpress.discovery'}])
+        self.show('referral', 'remove', '192.0.2.1', '8009')
+        self.assert_refused('referral', 'remove', '192.0.2.1', '8009', says='192.0.2.1')
+        self.show('log', 'set', 'warning')
+        self.assertEqual(self.show('log'), 'WARNING\n')
+        self.assert_refused('log', 'set', 'loud', says="'level' is not")
+
+    def test_start(self):
+        waiting = daemon.Daemon(args=('--rpc-socket', 'rpc', '--wait-for-rpc', '--listen', '127.0.0.1'),
+                                nqn=None).start()
+        self.addCleanup(waiting.stop)
+        self.path = str(waiting.room.path / 'rpc')
+        self.assert_refused('subsystem', says='')
+        self.show('start')
+        self.assertEqual(self.rows('subsystem'), [])
+        self.assert_refused('start', says='')
+
+
+# Has bash-completion's part in it, which need not be installed here.
+COMPLETE = r'''
+_get_comp_words_by_ref() {
+	cword=$((${#COMP_WORDS[@]} - 1)); words=("${COMP_WORDS[@]}")
+	cur=${words[cword]}; prev=${words[cword - 1]}
+}
+__ltrim_colon_completions() { :; }
+compopt() { :; }
+read -ra COMP_WORDS <<< "$1"
+[[ $1 == *' ' ]] && COMP_WORDS+=('')
+_nvmfctl
+printf '%s\n' "${COMPREPLY[@]}"
+'''
+# Methods that no verb calls, and why.
+UNCALLED = {
+    **dict.fromkeys(['bdev_malloc_create', 'bdev_null_create', 'bdev_aio_create', 'bdev_uring_create'],
+                    'device add takes every kind'),
+    **dict.fromkeys(['bdev_malloc_delete', 'bdev_null_delete', 'bdev_aio_delete', 'bdev_uring_delete'],
+                    'device remove takes every kind'),
+    **dict.fromkeys(['nvmf_create_subsystem', 'nvmf_delete_subsystem', 'nvmf_subsystem_add_ns',
+                     'nvmf_subsystem_add_listener', 'nvmf_subsystem_remove_listener',
+                     'nvmf_subsystem_get_listeners', 'nvmf_subsystem_allow_any_host'],
+                    'ours of the same purpose can do more'),
+    **dict.fromkeys(['nvmf_create_transport', 'nvmf_get_transports'], 'a port brings its transport'),
+    **dict.fromkeys(['framework_get_subsystems', 'framework_get_config', 'rpc_get_methods',
+                     'framework_wait_init'], 'for programs'),
+}
+CALLED = re.compile(r'"((?:nvmfd|nvmf|bdev|framework|spdk|rpc)_\w+|log_[gs]et_level)"')
+# The page: .It Cm ns add Ar subsystem Ar device Op Ar key Ns = Ns Ar value ...
+VERB_ITEM = re.compile(r'^\.It Cm ([a-z]+ [a-z]+)(.*)\n((?:(?!\.It Cm [a-z]+ [a-z]+|\.S[hs] ).*\n)*)', re.M)
+
+
+def help_of(*words):
+    return nvmfctl(*words, '--help').stdout
+
+
+def rows_of(text, pattern):
+    return re.findall(rf'^  ({pattern})(?: {{2,}}|=)', text, re.M)
+
+
+class StepCase(unittest.TestCase):
+    """Help, manual page, completion and methods: nothing is forgotten in one of them."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.objects = rows_of(help_of(), '[a-z]+')
+        cls.verbs = [(o, v) for o in cls.objects for v in rows_of(help_of(o), '[a-z]+')]
+        cls.page = {words: (usage, text) for words, usage, text in VERB_ITEM.findall(
+            (daemon.ROOT / 'docs/man/nvmfctl.1').read_text())}
+
+    def words(self, verb):
+        """Places and keys."""
+        text = help_of(*verb).split('\n\n', 2)[2]
+        return rows_of(text, '[A-Z]+'), rows_of(text, '[a-z0-9-]+')
+
+    def test_the_page_has_every_verb_and_no_other(self):
+        self.assertGreater(len(self.verbs), 20)
+        self.assertEqual(sorted(self.page), sorted(map(' '.join, self.verbs)))
+        for verb in self.verbs:
+            usage, text = self.page[' '.join(verb)]
+            places, keys = self.words(verb)
+            written = [place.upper() for place in re.findall(r'Ar ([a-z]+)', usage.split(' Op Ar key')[0])]
+            self.assertEqual(written, places, verb)
+            self.assertEqual(re.findall(r'^\.It Cm ([a-z0-9-]+)$', text, re.M), keys, verb)
+
+    def test_bash_completes_every_word(self):
+        script = nvmfctl('completion').stdout
+        table = dict(re.findall(r"\['(.*)'\]='(.*)'$", script, re.M))
+        self.assertEqual(table['/'].split(), self.objects)
+        for o in self.objects:
+            self.assertEqual(table['/' + o].split(), [v for p, v in self.verbs if p == o])
+        for verb in self.verbs:
+            places, keys = self.words(verb)
+            name = ' '.join(verb)
+            self.assertEqual(table[name + ' +'].split(), [key + '=' for key in keys])
+            self.assertEqual([k for k in table if re.match(name + r' \d', k)],
+                             [f'{name} {n}' for n in range(len(places))])
+
+    def complete(self, line, path):
+        """What bash offers for the last word."""
+        script = nvmfctl('completion').stdout + COMPLETE
+        ran = subprocess.run(['bash', '--norc', '-s', line], input=script, capture_output=True, text=True,
+                             timeout=TIME_LIMIT, check=False,
+                             env={**os.environ, 'PATH': f'{os.path.dirname(NVMFCTL)}:{os.environ["PATH"]}'})
+        self.assertEqual(ran.stderr, '')
+        return sorted(ran.stdout.split())
+
+    def test_bash_itself(self):
+        with daemon.Daemon('ramdisk:1M', args=('--rpc-socket', 'rpc')) as target:
+            path = str(target.room.path / 'rpc')
+            for line, words in (('nvmfctl sub', ['subsystem']), ('nvmfctl --js', ['--json']),
+                                ('nvmfctl device re', ['remove', 'rescan', 'resize']),
+                                (f'nvmfctl -s {path} subsystem set ', [target.nqn]),
+                                (f'nvmfctl -s {path} subsystem set x any', ['any-host=']),
+                                (f'nvmfctl -s {path} ns add x dev', ['device0']),
+                                ('nvmfctl ns add x y uu', ['uuid='])):
+                self.assertEqual(self.complete(line, path), words, line)
+
+    def test_every_method_has_a_verb_or_a_reason(self):
+        called = {name for file in (daemon.ROOT / 'tools/nvmfctl').glob('*.c')
+                  for name in CALLED.findall(file.read_text())}
+        with daemon.Daemon(args=('--rpc-socket', 'rpc'), nqn=None) as target:
+            with Caller(target.room.path / 'rpc') as caller:
+                methods = set(caller.call('rpc_get_methods'))
+        self.assertEqual(sorted(called - methods), [], 'called, and not there')
+        self.assertEqual(sorted(methods - called - set(UNCALLED)), [], 'without a verb and a reason')
+        self.assertEqual(sorted(set(UNCALLED) - (methods - called)), [], 'with a reason and no need of one')
 
 
 if __name__ == '__main__':

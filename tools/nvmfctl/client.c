@@ -12,17 +12,33 @@
 #include <unistd.h>
 
 #define PATIENCE_S 60
+#define METHOD_NOT_FOUND (-32601)
+
+static void say(const char *format, va_list ap)
+{
+	fputs("nvmfctl: ", stderr);
+	vfprintf(stderr, format, ap);
+	fputc('\n', stderr);
+}
 
 int fail(const char *format, ...)
 {
 	va_list ap;
 
-	fputs("nvmfctl: ", stderr);
 	va_start(ap, format);
-	vfprintf(stderr, format, ap);
+	say(format, ap);
 	va_end(ap);
-	fputc('\n', stderr);
-	return -1;
+	return FAILED;
+}
+
+int wrong(const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	say(format, ap);
+	va_end(ap);
+	return MISTAKEN;
 }
 
 /* As nvmfd has it. */
@@ -43,9 +59,10 @@ int client_default_path(char *path, size_t size)
 static int fail_connect(const char *path)
 {
 	if (errno == ENOENT || errno == ECONNREFUSED)
-		return fail("no daemon takes calls at %s; is nvmfd running? say where with --socket",
-			    path);
-	return fail("%s: %s", path, strerror(errno));
+		fail("no daemon takes calls at %s; is nvmfd running? say where with --socket", path);
+	else
+		fail("%s: %s", path, strerror(errno));
+	return NO_DAEMON;
 }
 
 int client_open(const char *path)
@@ -64,9 +81,10 @@ int client_open(const char *path)
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (connect(fd, (struct sockaddr *)&a, sizeof(a))) {
-		fail_connect(path);
+		int failed = fail_connect(path);
+
 		close(fd);
-		return -1;
+		return failed;
 	}
 	return fd;
 }
@@ -110,6 +128,20 @@ static json_t *receive_answer(int fd)
 	return answer;
 }
 
+/* People called no method and gave it no parameters. */
+static void tell(const char *method, const json_t *error)
+{
+	static const char prefix[] = "Invalid parameters: ";
+	const char *text = json_string_value(json_object_get(error, "message"));
+
+	if (json_integer_value(json_object_get(error, "code")) == METHOD_NOT_FOUND)
+		fail("this nvmfd has no %s: it is older than nvmfctl", method);
+	else if (text && !strncmp(text, prefix, strlen(prefix)))
+		fail("%s", text + strlen(prefix));
+	else
+		fail("%s", text ? text : "the daemon refuses");
+}
+
 json_t *client_call(int fd, const char *method, json_t *params)
 {
 	json_t *request = json_pack("{s:s, s:s, s:i, s:o*}", "jsonrpc", "2.0", "method", method,
@@ -121,7 +153,7 @@ json_t *client_call(int fd, const char *method, json_t *params)
 	json_decref(request);
 	error = json_object_get(answer, "error");
 	if (error)
-		fail("%s: %s", method, json_string_value(json_object_get(error, "message")));
+		tell(method, error);
 	else
 		result = json_incref(json_object_get(answer, "result"));
 	json_decref(answer);

@@ -48,29 +48,36 @@ static const struct column subsystem_columns[] = {
 	{ "hosts", "HOSTS", false }, { NULL, NULL, false },
 };
 
+static json_int_t count_of(const json_t *object, const char *name)
+{
+	return (json_int_t)json_array_size(json_object_get(object, name));
+}
+
 static json_t *subsystem_row(const json_t *s)
 {
-	size_t hosts = json_array_size(json_object_get(s, "hosts"));
 	bool any = json_is_true(json_object_get(s, "allow_any_host"));
 
-	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:o}", "nqn", text_of(s, "nqn"), "serial",
-			 text_of(s, "serial_number"), "model", text_of(s, "model_number"),
-			 "namespaces", (json_int_t)json_array_size(json_object_get(s, "namespaces")),
-			 "listeners",
-			 (json_int_t)json_array_size(json_object_get(s, "listen_addresses")), "hosts",
-			 any ? json_string("any") : json_integer((json_int_t)hosts));
+	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:o}", "nqn",
+			 text_of(s, "nqn"), "serial", text_of(s, "serial_number"), "model",
+			 text_of(s, "model_number"), "firmware", text_of(s, "firmware"), "oui",
+			 number_of(s, "oui"), "cntlid_min", number_of(s, "min_cntlid"),
+			 "cntlid_max", number_of(s, "max_cntlid"), "nn",
+			 number_of(s, "max_namespaces"), "io_queues", number_of(s, "max_io_queues"),
+			 "second", text_of(s, "second_connection"), "namespaces",
+			 count_of(s, "namespaces"), "listeners", count_of(s, "ports"), "hosts",
+			 any ? json_string("any") : json_integer(count_of(s, "hosts")));
 }
 
 int show_subsystems(const struct request *r)
 {
-	json_t *all = client_call(r->fd, "nvmf_get_subsystems", NULL), *rows, *s;
+	json_t *all = client_call(r->fd, "nvmfd_get_subsystems", NULL), *rows, *s;
 	size_t i;
 
 	if (!all)
 		return -1;
 	rows = json_array();
 	json_array_foreach(all, i, s)
-		if (is_nvme(s) && is_wanted(r, text_of(s, "nqn")))
+		if (is_wanted(r, text_of(s, "nqn")))
 			json_array_append_new(rows, subsystem_row(s));
 	json_decref(all);
 	return finish(r, subsystem_columns, rows, "subsystem");
@@ -132,7 +139,29 @@ int show_devices(const struct request *r)
 	return finish(r, device_columns, rows, "device");
 }
 
-/* ---- namespaces ----------------------------------------------------------------------------------- */
+/* ---- lists of which each subsystem has a part --------------------------------------------------- */
+
+/* Of the subsystem that is named, or of all. */
+static int show_parts(const struct request *r, const char *part, const struct column *columns,
+		      json_t *(*row)(const json_t *subsystem, const json_t *element))
+{
+	json_t *all = client_call(r->fd, "nvmfd_get_subsystems", NULL), *rows, *s, *element;
+	size_t i, k;
+
+	if (!all)
+		return -1;
+	if (r->name && !find(all, "nqn", r->name)) {
+		json_decref(all);
+		return fail("there is no subsystem '%s'", r->name);
+	}
+	rows = json_array();
+	json_array_foreach(all, i, s)
+		json_array_foreach(json_object_get(s, part), k, element)
+			if (is_wanted(r, text_of(s, "nqn")))
+				json_array_append_new(rows, row(s, element));
+	json_decref(all);
+	return table_print(columns, rows, r->as_json);
+}
 
 static const struct column namespace_columns[] = {
 	{ "nsid", "NSID", false }, { "device", "DEVICE", false }, { "size", "SIZE", true },
@@ -140,105 +169,141 @@ static const struct column namespace_columns[] = {
 	{ "subsystem", "SUBSYSTEM", false }, { NULL, NULL, false },
 };
 
-static void add_namespaces(json_t *rows, const json_t *s, const json_t *devices)
+static json_t *namespace_row(const json_t *s, const json_t *ns)
 {
-	json_t *ns;
-	size_t i;
+	json_t *row = json_deep_copy(ns);
 
-	json_array_foreach(json_object_get(s, "namespaces"), i, ns) {
-		const json_t *d = find(devices, "name", text_of(ns, "bdev_name"));
-		json_int_t block = number_of(d, "block_size");
-
-		json_array_append_new(rows, json_pack("{s:s, s:I, s:s, s:I, s:I, s:s}", "subsystem",
-			text_of(s, "nqn"), "nsid", number_of(ns, "nsid"), "device",
-			text_of(ns, "bdev_name"), "size", block * number_of(d, "num_blocks"),
-			"block_size", block, "uuid", text_of(ns, "uuid")));
-	}
+	json_object_set_new(row, "subsystem", json_string(text_of(s, "nqn")));
+	return row;
 }
 
-/* The name is the subsystem's. */
 int show_namespaces(const struct request *r)
 {
-	json_t *all = client_call(r->fd, "nvmf_get_subsystems", NULL), *rows, *s;
-	json_t *devices = all ? client_call(r->fd, "bdev_get_bdevs", NULL) : NULL;
-	size_t i;
+	return show_parts(r, "namespaces", namespace_columns, namespace_row);
+}
 
-	if (!devices) {
-		json_decref(all);
-		return -1;
-	}
-	if (r->name && !find(all, "nqn", r->name)) {
-		json_decref(devices);
-		json_decref(all);
-		return fail("there is no subsystem '%s'", r->name);
-	}
-	rows = json_array();
-	json_array_foreach(all, i, s)
-		if (is_wanted(r, text_of(s, "nqn")))
-			add_namespaces(rows, s, devices);
-	json_decref(devices);
-	json_decref(all);
-	return table_print(namespace_columns, rows, r->as_json);
+static const struct column address_columns[] = {
+	{ "address", "ADDRESS", false }, { "subsystem", "SUBSYSTEM", false }, { NULL, NULL, false },
+};
+
+static json_t *address_row(const json_t *s, const json_t *address)
+{
+	return json_pack("{s:s, s:s}", "address", json_string_value(address), "subsystem",
+			 text_of(s, "nqn"));
+}
+
+int show_addresses(const struct request *r)
+{
+	return show_parts(r, "addresses", address_columns, address_row);
 }
 
 /* ---- ports ------------------------------------------------------------------------------------------ */
 
 static const struct column port_columns[] = {
-	{ "address", "ADDRESS", false }, { "port", "PORT", false },
+	{ "id", "PORT", false }, { "address", "ADDRESS", false }, { "service", "SERVICE", false },
 	{ "subsystems", "SUBSYSTEMS", false }, { NULL, NULL, false },
 };
 
-static bool is_at(const json_t *row, const json_t *address)
+/* By its number, or by the TCP port. */
+static bool is_wanted_port(const struct request *r, const json_t *port)
 {
-	return !strcmp(text_of(row, "address"), text_of(address, "traddr")) &&
-	       !strcmp(text_of(row, "port"), text_of(address, "trsvcid"));
-}
+	char id[16], service[16];
 
-static json_t *port_row(json_t *rows, const json_t *address)
-{
-	json_t *row;
-	size_t i;
-
-	json_array_foreach(rows, i, row)
-		if (is_at(row, address))
-			return row;
-	row = json_pack("{s:s, s:s, s:[]}", "address", text_of(address, "traddr"), "port",
-			text_of(address, "trsvcid"), "subsystems");
-	json_array_append_new(rows, row);
-	return row;
-}
-
-/* The discovery subsystem is everywhere, so that ports which serve nothing else are
- * shown, too. */
-static void add_ports(const struct request *r, json_t *rows, const json_t *s)
-{
-	json_t *address;
-	size_t i;
-
-	json_array_foreach(json_object_get(s, "listen_addresses"), i, address) {
-		json_t *row;
-
-		if (!is_wanted(r, text_of(address, "trsvcid")))
-			continue;
-		row = port_row(rows, address);
-		if (is_nvme(s))
-			json_array_append_new(json_object_get(row, "subsystems"),
-					      json_string(text_of(s, "nqn")));
-	}
+	snprintf(id, sizeof(id), "%d", (int)number_of(port, "id"));
+	snprintf(service, sizeof(service), "%d", (int)number_of(port, "service"));
+	return is_wanted(r, id) || is_wanted(r, service);
 }
 
 int show_ports(const struct request *r)
 {
-	json_t *all = client_call(r->fd, "nvmf_get_subsystems", NULL), *rows, *s;
+	json_t *all = client_call(r->fd, "nvmfd_get_ports", NULL), *rows, *port;
 	size_t i;
 
 	if (!all)
 		return -1;
 	rows = json_array();
-	json_array_foreach(all, i, s)
-		add_ports(r, rows, s);
+	json_array_foreach(all, i, port)
+		if (is_wanted_port(r, port))
+			json_array_append(rows, port);
 	json_decref(all);
 	return finish(r, port_columns, rows, "port");
+}
+
+/* ---- referrals ---------------------------------------------------------------------------------------- */
+
+static const struct column referral_columns[] = {
+	{ "address", "ADDRESS", false }, { "service", "SERVICE", false }, { "nqn", "NQN", false },
+	{ NULL, NULL, false },
+};
+
+int show_referrals(const struct request *r)
+{
+	json_t *all = client_call(r->fd, "nvmf_discovery_get_referrals", NULL), *rows, *referral;
+	size_t i;
+
+	if (!all)
+		return -1;
+	rows = json_array();
+	json_array_foreach(all, i, referral) {
+		const json_t *address = json_object_get(referral, "address");
+
+		json_array_append_new(rows, json_pack("{s:s, s:s, s:s}", "address",
+			text_of(address, "traddr"), "service", text_of(address, "trsvcid"), "nqn",
+			text_of(referral, "subnqn")));
+	}
+	json_decref(all);
+	return table_print(referral_columns, rows, r->as_json);
+}
+
+/* ---- queues --------------------------------------------------------------------------------------------- */
+
+static const struct column queue_columns[] = {
+	{ "cntlid", "CNTLID", false }, { "qid", "QID", false }, { "state", "STATE", false },
+	{ "address", "ADDRESS", false }, { "port", "PORT", false }, { "host", "HOST", false },
+	{ "subsystem", "SUBSYSTEM", false }, { NULL, NULL, false },
+};
+
+static int add_queues(const struct request *r, json_t *rows, const char *nqn)
+{
+	json_t *queues = client_call(r->fd, "nvmf_subsystem_get_qpairs",
+				     json_pack("{s:s}", "nqn", nqn)), *q;
+	size_t i;
+
+	if (!queues)
+		return -1;
+	json_array_foreach(queues, i, q) {
+		const json_t *peer = json_object_get(q, "peer_address");
+
+		json_array_append_new(rows, json_pack("{s:I, s:I, s:s, s:s, s:s, s:s, s:s}", "cntlid",
+			number_of(q, "cntlid"), "qid", number_of(q, "qid"), "state",
+			text_of(q, "state"), "address", text_of(peer, "traddr"), "port",
+			text_of(peer, "trsvcid"), "host", text_of(q, "hostnqn"), "subsystem", nqn));
+	}
+	json_decref(queues);
+	return 0;
+}
+
+int show_queues(const struct request *r)
+{
+	json_t *all = client_call(r->fd, "nvmf_get_subsystems", NULL), *rows, *s;
+	int failed = 0;
+	size_t i;
+
+	if (!all)
+		return -1;
+	if (r->name && !find(all, "nqn", r->name)) {
+		json_decref(all);
+		return fail("there is no subsystem '%s'", r->name);
+	}
+	rows = json_array();
+	json_array_foreach(all, i, s)
+		if (!failed && is_wanted(r, text_of(s, "nqn")))
+			failed = add_queues(r, rows, text_of(s, "nqn"));
+	json_decref(all);
+	if (!failed)
+		return table_print(queue_columns, rows, r->as_json);
+	json_decref(rows);
+	return failed;
 }
 
 /* ---- hosts ------------------------------------------------------------------------------------------- */

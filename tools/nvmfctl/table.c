@@ -106,10 +106,18 @@ static void print_rows(const struct column *columns, const json_t *rows)
 	}
 }
 
-/* Takes it. */
-static int print_json(json_t *value)
+void print_harmless(const char *text)
 {
-	int failed = json_dumpf(value, stdout, JSON_INDENT(2));
+	char cell[CELL];
+
+	snprintf(cell, CELL, "%s", text);
+	make_harmless(cell);
+	fputs(cell, stdout);
+}
+
+int table_print_json(json_t *value)
+{
+	int failed = json_dumpf(value, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
 
 	json_decref(value);
 	return failed || putchar('\n') == EOF ? fail("could not write the output") : 0;
@@ -118,7 +126,7 @@ static int print_json(json_t *value)
 int table_print(const struct column *columns, json_t *rows, bool as_json)
 {
 	if (as_json)
-		return print_json(rows);
+		return table_print_json(rows);
 	print_rows(columns, rows);
 	json_decref(rows);
 	return 0;
@@ -129,7 +137,7 @@ int table_print_one(const struct column *columns, json_t *object, bool as_json)
 	char cell[CELL];
 
 	if (as_json)
-		return print_json(object);
+		return table_print_json(object);
 	for (; columns->member; columns++) {
 		write_cell(cell, columns, object);
 		printf("%-20s %s\n", columns->title, cell);

@@ -18,5 +18,9 @@ struct column {
 int table_print(const struct column *, json_t *rows, bool as_json);
 /* The same of one object, a line a member. */
 int table_print_one(const struct column *, json_t *object, bool as_json);
+/* Takes it.  0, or a failure after a sentence. */
+int table_print_json(json_t *);
+/* Text that hosts may have chosen. */
+void print_harmless(const char *text);
 
 #endif
