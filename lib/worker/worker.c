@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "worker/worker.h"
 #include "worker/connection.h"
+#include "worker/pauses.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -26,7 +27,8 @@ struct worker_private {
 	struct worker_source wake_source;
 	struct timer tidy;		/* ends the pool's periods */
 	bool is_shrinking;		/* one ended, and pages are given back */
-	bool may_spin;			/* the last pause was a short one */
+	struct pauses pauses;
+	bool is_late;			/* this pause was spun through in vain already */
 	struct worker *worker;
 	/* Messages that came, the newest first. */
 	_Atomic(struct worker_message *) mail;
@@ -198,27 +200,37 @@ static int spin(struct worker_private *p, struct epoll_event *events, uint64_t n
 	return n;
 }
 
-/*
- * Who spins answers sooner than who has to be woken, and takes the processor's
- * time.  So it spins while that pays: when the last pause was short.
- */
-static int await_events(struct worker *w, struct epoll_event *events, int ms)
+static int spin_and_learn(struct worker *w, struct epoll_event *events, int ms)
 {
 	struct worker_private *p = w->private;
-	uint64_t began;
-	int n;
+	int n = spin(p, events, w->poll, ms);
 
-	if (!w->poll || !ms)
-		return epoll_wait(p->epoll, events, EVENTS_A_TURN, ms);
-	if (p->may_spin) {
-		n = spin(p, events, w->poll, ms);
-		p->may_spin = n > 0;
-		return n;
-	}
-	began = worker_clock();
-	n = epoll_wait(p->epoll, events, EVENTS_A_TURN, ms);
-	p->may_spin = n > 0 && worker_clock() - began <= w->poll + WAKE_UP_NS;
+	p->is_late = !n;
+	if (n >= 0)
+		pauses_note(&p->pauses, n ? PAUSE_SPUN : PAUSE_IN_VAIN);
 	return n;
+}
+
+static int sleep_and_learn(struct worker *w, struct epoll_event *events, int ms)
+{
+	struct worker_private *p = w->private;
+	uint64_t began = worker_clock();
+	int n = epoll_wait(p->epoll, events, EVENTS_A_TURN, ms);
+	bool is_short = n > 0 && worker_clock() - began <= w->poll + WAKE_UP_NS;
+
+	if (!p->is_late)	/* or it is the rest of a pause that is noted */
+		pauses_note(&p->pauses, is_short ? PAUSE_SHORT : PAUSE_LONG);
+	p->is_late = false;
+	return n;
+}
+
+static int await_events(struct worker *w, struct epoll_event *events, int ms)
+{
+	if (!w->poll || !ms)
+		return epoll_wait(w->private->epoll, events, EVENTS_A_TURN, ms);
+	if (w->private->pauses.may_spin)
+		return spin_and_learn(w, events, ms);
+	return sleep_and_learn(w, events, ms);
 }
 
 /* Asking for events that are there takes less. */

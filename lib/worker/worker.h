@@ -50,8 +50,8 @@ struct worker {
 	struct list starved;		/* connections not read for want of memory */
 	struct list leaving;		/* connections on the way to another worker */
 	struct list buried;		/* ended, freed at the end of the turn */
-	/* For so long, ns, it looks for more before it sleeps, where the last pause
-	 * was no longer; 0: it sleeps at once. */
+	/* For so long, ns, it looks for more before it sleeps, where pauses are mostly
+	 * no longer; 0: it sleeps at once. */
 	uint64_t poll;
 	size_t heap_most;		/* bytes that may be lent from the heap at once */
 	size_t overflow;		/* bytes of the heap lent while the pool was empty */
