@@ -2,6 +2,7 @@
 #include "loaded.h"
 
 #include "daemon.h"
+#include "kernel_mode.h"
 #include "served.h"
 
 #include <errno.h>
@@ -42,6 +43,14 @@ static void log_mistakes(const struct loaded *l, const struct config_mistakes *m
 	}
 }
 
+/* What file and command line say together. */
+static int take_options(struct config *c, struct nvmfd_options *o, char *sentence, size_t size)
+{
+	int r = served_options(c, o, sentence, size);
+
+	return !r && o->kernel ? kernel_mode_settle(c, o, sentence, size) : r;
+}
+
 /* ---- the first time ----------------------------------------------------------------------- */
 
 static int find_path(struct loaded *l)
@@ -66,9 +75,11 @@ int loaded_open(struct loaded *l)
 	if (r)
 		snprintf(sentence, sizeof(sentence), "%s: %s", l->options->config, strerror(-r));
 	else
-		r = served_options(&l->config, l->options, sentence, sizeof(sentence));
-	if (r)
+		r = take_options(&l->config, l->options, sentence, sizeof(sentence));
+	if (r) {
 		fprintf(stderr, "nvmfd: %s\n", sentence);
+		loaded_close(l);
+	}
 	return r;
 }
 
@@ -91,14 +102,14 @@ void loaded_print(const struct loaded *l)
 /* ---- once more ------------------------------------------------------------------------------ */
 
 /* Settings are for life. */
-static int read_options(const struct loaded *l, const struct config *next, struct nvmfd_options *o,
+static int read_options(const struct loaded *l, struct config *next, struct nvmfd_options *o,
 			char *sentence, size_t size)
 {
 	const char *name;
 	int r = options_parse(o, l->argc, l->argv, sentence, size);
 
 	if (!r)
-		r = served_options(next, o, sentence, size);
+		r = take_options(next, o, sentence, size);
 	if (r)
 		return r;
 	name = options_difference(l->options, o);
@@ -109,13 +120,13 @@ static int read_options(const struct loaded *l, const struct config *next, struc
 }
 
 /* Takes `next` over, or leaves all as it was. */
-static int become(struct loaded *l, struct model *m, struct config *next, char *sentence, size_t size)
+static int become(struct loaded *l, struct server *s, struct config *next, char *sentence, size_t size)
 {
 	struct nvmfd_options options;
 	int r = read_options(l, next, &options, sentence, size);
 
 	if (!r)
-		r = served_apply(m, &l->config, next, sentence, size);
+		r = server_apply(s, &l->config, next, sentence, size);
 	if (r) {
 		config_free(next);
 		return r;
@@ -127,7 +138,7 @@ static int become(struct loaded *l, struct model *m, struct config *next, char *
 	return 0;
 }
 
-void loaded_again(struct loaded *l, struct model *m, const struct log *log)
+void loaded_again(struct loaded *l, struct server *s, const struct log *log)
 {
 	struct config_mistakes mistakes;
 	char sentence[SENTENCE_SIZE] = "it has mistakes";
@@ -142,7 +153,7 @@ void loaded_again(struct loaded *l, struct model *m, const struct log *log)
 	log_mistakes(l, &mistakes, log);
 	config_mistakes_free(&mistakes);
 	if (!r)
-		r = become(l, m, &next, sentence, sizeof(sentence));
+		r = become(l, s, &next, sentence, sizeof(sentence));
 	if (r)
 		log_say(log, LOG_ERROR, "%s: nothing changes: %s", l->path, sentence);
 	else

@@ -5,8 +5,8 @@
 
 #include "base/log.h"
 #include "config/config.h"
-#include "model/model.h"
 #include "options.h"
+#include "server.h"
 
 #include <limits.h>
 
@@ -28,8 +28,8 @@ const char *loaded_name(const struct loaded *);
 /* That it has no mistake, and how much it holds. */
 void loaded_print(const struct loaded *);
 
-/* Reads it again and makes the model what it says, or leaves all as it was; the log
+/* Reads it again and makes the server serve what it says, or leaves all as it was; the log
  * says which. */
-void loaded_again(struct loaded *, struct model *, const struct log *);
+void loaded_again(struct loaded *, struct server *, const struct log *);
 
 #endif

@@ -8,6 +8,7 @@
 #include "server.h"
 #include "state.h"
 #include "version.h"
+#include "model/model.h"
 #include "rpc/socket.h"
 #include "wire/fabrics.h"
 
@@ -44,6 +45,15 @@ static bool has_pidfile(const struct nvmfd *n)
 
 /* ---- the lines that a user types ------------------------------------------------------- */
 
+/* Besides those of the file, the model has ports that kernel mode needs. */
+static bool is_of_file(const struct nvmfd *n, const struct port *p)
+{
+	for (size_t i = 0; i < n->file.config.port_count; i++)
+		if (n->file.config.ports[i].portid.value == p->id)
+			return true;
+	return false;
+}
+
 /* Where a user of this machine reaches it. */
 static const char *an_address(const struct nvmfd_options *o)
 {
@@ -60,8 +70,11 @@ static void print_what(const struct nvmfd *n)
 	for (unsigned int i = 0; i < ports->count; i++) {
 		const struct port *p = ports->at[i];
 
-		printf("  port %u: %s, TCP port %u\n", p->id, p->address, p->service);
+		if (is_of_file(n, p))
+			printf("  port %u: %s, TCP port %u\n", p->id, p->address, p->service);
 	}
+	if (n->options.kernel)
+		printf("by the kernel's target; discovery port %u\n", server_discovery_port(n->server));
 	fflush(stdout);
 }
 
@@ -100,13 +113,15 @@ static char *ports_text(const struct nvmfd *n)
 
 	if (!to)
 		return NULL;
+	if (!n->options.config || n->options.kernel)
+		fprintf(to, "discovery=%u\n", server_discovery_port(n->server));
 	if (!n->options.config)
-		fprintf(to, "discovery=%u\nio=%u\n", server_discovery_port(n->server),
-			server_io_port(n->server));
+		fprintf(to, "io=%u\n", server_io_port(n->server));
 	for (unsigned int i = 0; n->options.config && i < ports->count; i++) {
 		const struct port *p = ports->at[i];
 
-		fprintf(to, "port%u=%u\n", p->id, p->service);
+		if (is_of_file(n, p))
+			fprintf(to, "port%u=%u\n", p->id, p->service);
 	}
 	fclose(to);
 	return text;
@@ -173,7 +188,7 @@ static void reload(void *context)
 {
 	struct nvmfd *n = context;
 
-	loaded_again(&n->file, server_model(n->server), journal_log(n->journal));
+	loaded_again(&n->file, n->server, journal_log(n->journal));
 }
 
 static int open_server(struct nvmfd *n)
@@ -185,7 +200,7 @@ static int open_server(struct nvmfd *n)
 	char rpc_socket[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	int r;
 
-	if (!setup.rpc_socket && is_background(n) &&
+	if (!setup.rpc_socket && is_background(n) && !n->options.kernel &&
 	    !rpc_socket_default_path(rpc_socket, sizeof(rpc_socket))) {
 		setup.rpc_socket = rpc_socket;
 		setup.rpc_is_default = true;

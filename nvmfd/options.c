@@ -38,6 +38,8 @@ struct option_row {
 	const char *const *choices;
 	bool in_file;			/* a configuration file may set it */
 	bool not_with_file;		/* what it says is the file's to say */
+	bool of_discovery;		/* with a file and --kernel, of our discovery controller */
+	bool not_with_kernel;		/* the kernel's target has nothing like it */
 	const char *help;
 };
 
@@ -69,9 +71,13 @@ static const struct option_row rows[] = {
 	{ .letter = 'g', .name = "allow-header-digest", .kind = KIND_FLAG, .offset = FIELD(allow_header_digest),
 	  .help = "hosts may switch header digests on" },
 	{ .letter = 'K', .name = "kernel", .kind = KIND_FLAG, .offset = FIELD(kernel),
-	  .help = "hand I/O to the kernel's target (not built yet)" },
+	  .help = "hand I/O to the kernel's target, and serve discovery alone" },
+	{ .name = "configfs", .argument = "DIR", .kind = KIND_TEXT, .offset = FIELD(configfs),
+	  .standard = "/sys/kernel/config/nvmet",
+	  .help = "where the kernel's target is configured" },
 	{ .letter = 'P', .name = "discovery-port", .argument = "PORT", .kind = KIND_NUMBER,
 	  .offset = FIELD(discovery_port), .standard = "8009", .most = 65535, .not_with_file = true,
+	  .of_discovery = true,
 	  .help = "TCP port of the discovery controller; 0 takes any free one" },
 	{ .letter = 'p', .name = "io-port", .argument = "PORT", .kind = KIND_NUMBER,
 	  .offset = FIELD(io_port), .standard = "4420", .most = 65535, .not_with_file = true,
@@ -83,6 +89,7 @@ static const struct option_row rows[] = {
 	  .not_with_file = true,
 	  .help = "the subsystem's name; by default this machine's own" },
 	{ .name = "listen", .argument = "ADDR", .kind = KIND_ADDRESS, .not_with_file = true,
+	  .of_discovery = true,
 	  .help = "an IPv4 or IPv6 address to listen on, may be repeated; by default every one" },
 	{ .name = "pidfile", .argument = "FILE", .kind = KIND_TEXT, .offset = FIELD(pidfile),
 	  .help = "where to write the process id" },
@@ -90,19 +97,24 @@ static const struct option_row rows[] = {
 	  .help = "where to write the ports, once it listens" },
 	{ .name = "rpc-socket", .argument = "FILE", .kind = KIND_TEXT, .offset = FIELD(rpc_socket),
 	  .in_file = true,
+	  .not_with_kernel = true,
 	  .help = "the Unix socket that takes JSON-RPC calls, as nvmfctl makes" },
 	{ .name = "wait-for-rpc", .kind = KIND_FLAG, .offset = FIELD(wait_for_rpc),
+	  .not_with_kernel = true,
 	  .help = "serve nobody before the call framework_start_init" },
 	{ .name = "rpc-group", .argument = "NAME", .kind = KIND_TEXT, .offset = FIELD(rpc_group),
 	  .in_file = true,
+	  .not_with_kernel = true,
 	  .help = "the group whose members may call, besides root and this user" },
 	{ .name = "state-file", .argument = "FILE", .kind = KIND_TEXT, .offset = FIELD(state_file),
 	  .help = "where the default NQN and serial number are kept" },
 	{ .name = "c2h-success", .argument = "WHEN", .kind = KIND_CHOICE, .offset = FIELD(c2h_success),
 	  .standard = "spec", .choices = successes, .in_file = true,
+	  .not_with_kernel = true,
 	  .help = "end reads by the SUCCESS flag: spec (without SQ flow control only) or always" },
 	{ .name = "engine", .argument = "NAME", .kind = KIND_CHOICE, .offset = FIELD(engine),
 	  .standard = "auto", .choices = engines, .in_file = true,
+	  .not_with_kernel = true,
 	  .help = "file I/O by uring, by threads, or auto: uring where the kernel has it" },
 	{ .name = "workers", .argument = "N", .kind = KIND_NUMBER, .offset = FIELD(workers),
 	  .least = 1, .most = 256, .in_file = true,
@@ -118,6 +130,7 @@ static const struct option_row rows[] = {
 	  .help = "most entries of an I/O queue" },
 	{ .name = "nn", .argument = "N", .kind = KIND_NUMBER, .offset = FIELD(nn),
 	  .standard = "256", .least = 1, .most = 65535, .in_file = true,
+	  .not_with_kernel = true,
 	  .help = "highest namespace identifier" },
 	{ .name = "mdts", .argument = "SIZE", .kind = KIND_POWER, .offset = FIELD(mdts),
 	  .standard = "1M", .least = 4 * KiB, .most = 32 * MiB, .in_file = true,
@@ -127,6 +140,7 @@ static const struct option_row rows[] = {
 	  .help = "most data inside an I/O command's capsule" },
 	{ .name = "max-h2c-data", .argument = "SIZE", .kind = KIND_SIZE, .offset = FIELD(max_h2c_data),
 	  .standard = "1M", .least = 4 * KiB, .most = 32 * MiB, .unit = 4, .in_file = true,
+	  .not_with_kernel = true,
 	  .help = "most data of one PDU from a host" },
 	{ .name = "buffers", .argument = "SIZE", .kind = KIND_SIZE, .offset = FIELD(buffers),
 	  .standard = "64M", .least = 1 * MiB, .most = 64 * GiB, .unit = 4 * KiB, .in_file = true,
@@ -382,7 +396,8 @@ static int check_limits(const struct nvmfd_options *o, struct sentence *s)
 static int check_with_file(const struct nvmfd_options *o, struct sentence *s)
 {
 	for (size_t i = 0; i < ROWS; i++)
-		if (rows[i].not_with_file && o->given & bit_of(&rows[i]))
+		if (rows[i].not_with_file && !(o->kernel && rows[i].of_discovery) &&
+		    o->given & bit_of(&rows[i]))
 			return refuse(s, -EINVAL, "--%s: with --config it is the file that says this",
 				      rows[i].name);
 	if (o->device_count)
@@ -391,13 +406,25 @@ static int check_with_file(const struct nvmfd_options *o, struct sentence *s)
 	return 0;
 }
 
+static int check_kernel(const struct nvmfd_options *o, struct sentence *s)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (rows[i].not_with_kernel && (o->given | o->set) & bit_of(&rows[i]))
+			return refuse(s, -EINVAL, "--%s: the kernel's target (--kernel) has nothing like it",
+				      rows[i].name);
+	if (!o->config && !o->io_port)
+		return refuse(s, -EINVAL, "--io-port: the kernel's target (--kernel) does not say which one it"
+			      " took for 0");
+	return 0;
+}
+
 /* What no option can tell alone. */
 static int check_together(const struct nvmfd_options *o, struct sentence *s)
 {
-	int err;
+	int err = o->kernel ? check_kernel(o, s) : 0;
 
-	if (o->kernel)
-		return refuse(s, -ENOTSUP, "-K: kernel mode is not built yet");
+	if (err)
+		return err;
 	if (o->check && !o->config)
 		return refuse(s, -EINVAL, "--check: of which file? Give it by --config");
 	if (o->wait_for_rpc && !o->rpc_socket && (o->foreground || o->debug))
@@ -530,6 +557,13 @@ int options_check_limits(const struct nvmfd_options *o, char *error, size_t erro
 	return check_limits(o, &s);
 }
 
+int options_check_kernel(const struct nvmfd_options *o, char *error, size_t error_size)
+{
+	struct sentence s = { error, error_size };
+
+	return check_kernel(o, &s);
+}
+
 /* ---- the command line ---------------------------------------------------------------- */
 
 int options_parse(struct nvmfd_options *o, int argc, char **argv, char *error, size_t error_size)
@@ -553,6 +587,8 @@ int options_parse(struct nvmfd_options *o, int argc, char **argv, char *error, s
 			return err;
 	}
 	o->foreground |= o->debug;
+	if (o->kernel && !(o->given & bit_of(row_for_file("workers"))))
+		o->workers = 1;		/* discovery is no load */
 	o->devices = argv + optind;
 	o->device_count = (size_t)(argc - optind);
 	return check_together(o, &s);

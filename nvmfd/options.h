@@ -21,7 +21,8 @@ struct nvmfd_options {
 	bool allow_sqflow_off;		/* -F */
 	bool allow_data_digest;		/* -G */
 	bool allow_header_digest;	/* -g */
-	bool kernel;			/* -K: refused so far */
+	bool kernel;			/* -K */
+	const char *configfs;		/* of the kernel's target */
 	bool check;			/* the configuration, and no more */
 	const char *config;		/* -c: a file, "-"; NULL: none */
 	uint32_t discovery_port;	/* 0: any free one */
@@ -75,6 +76,8 @@ int options_set(struct nvmfd_options *o, const char *name, const char *value,
 int options_check(const char *name, const char *value, char *expected, size_t size);
 /* Whether settings that are good alone go together. */
 int options_check_limits(const struct nvmfd_options *o, char *error, size_t error_size);
+/* Whether the kernel's target can have all that command line and file have set. */
+int options_check_kernel(const struct nvmfd_options *o, char *error, size_t error_size);
 
 /* The first option of those that a file may set whose values differ; NULL: none. */
 const char *options_difference(const struct nvmfd_options *a, const struct nvmfd_options *b);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "server.h"
 #include "daemon.h"
+#include "kernel_mode.h"
 #include "served.h"
 #include "storage.h"
 #include "backend/engine.h"
@@ -47,6 +48,7 @@ struct server {
 	struct control control;
 	struct rpc_target rpc_target;
 	struct rpc *rpc;		/* NULL: there is none */
+	struct kernel_mode *kernel;	/* NULL: we serve ourselves */
 	struct bench *benches;		/* [station] */
 	const struct nvmfd_options *options;
 	void (*reload)(void *context);	/* on SIGHUP; NULL: nothing */
@@ -109,7 +111,7 @@ static struct limits limits_of(const struct nvmfd_options *o)
 		.io_queues = o->io_queues, .queue_entries = o->queue_entries, .nn = o->nn,
 		.handshake_s = o->handshake_timeout,
 		.association_s = o->association_timeout,
-		.allow_flow_off = o->allow_sqflow_off };
+		.allow_flow_off = o->allow_sqflow_off || o->kernel };
 }
 
 static struct tcp_config transport_of(const struct nvmfd_options *o)
@@ -229,12 +231,30 @@ static int listen_for_discovery(struct server *s, const char *serial, char *erro
 	return service_listen(&s->service, &a, &s->discovery_port, NULL, error, error_size);
 }
 
+/* The kernel's ports are told by a discovery controller of ours. */
+static int hand_to_kernel(struct server *s, const struct server_setup *setup, char *error,
+			  size_t error_size)
+{
+	int r = kernel_mode_open(&s->kernel, &s->service, setup, error, error_size);
+
+	if (r)
+		return r;
+	s->io_port = (uint16_t)s->options->io_port;
+	s->discovery_port = kernel_mode_discovery_port(s->kernel);
+	r = name_discovery(&s->service.model);
+	if (r)
+		snprintf(error, error_size, "%s", model_error(&s->service.model));
+	return r;
+}
+
 /* Storage first, listening last: a host must not meet half a model. */
 static int fill_service(struct server *s, const struct server_setup *setup, char *error,
 			size_t error_size)
 {
 	int r;
 
+	if (setup->options->kernel)
+		return hand_to_kernel(s, setup, error, error_size);
 	if (setup->config)
 		return fill_from_file(&s->service.model, setup->config, error, error_size);
 	if (!setup->device_count)
@@ -312,6 +332,7 @@ static int open_control(struct server *s, char *error, size_t error_size)
 
 static void free_server(struct server *s)
 {
+	kernel_mode_close(s->kernel);
 	worker_close(s->control.worker);
 	free(s->benches);
 	free(s);
@@ -354,6 +375,14 @@ int server_open(struct server **result, const struct server_setup *setup, char *
 struct model *server_model(struct server *s)
 {
 	return &s->service.model;
+}
+
+int server_apply(struct server *s, const struct config *before, const struct config *after,
+		 char *error, size_t error_size)
+{
+	if (s->kernel)
+		return kernel_mode_apply(s->kernel, before, after, error, error_size);
+	return served_apply(&s->service.model, before, after, error, error_size);
 }
 
 uint16_t server_io_port(const struct server *s)
@@ -442,6 +471,8 @@ int server_run(struct server *s, int signals)
 bool server_close(struct server *s)
 {
 	close_rpc(s);
+	kernel_mode_close(s->kernel);
+	s->kernel = NULL;
 	if (!service_end(&s->service, END_DEADLINE_MS)) {
 		/* Nor are the workers waited for: one of them may hang in there. */
 		log_say(s->log, LOG_ERROR, "ends with commands still at the storage");

@@ -41,6 +41,11 @@ int server_open(struct server **, const struct server_setup *, char *error,
 
 struct model *server_model(struct server *);
 
+/* Makes what it serves by `before` into `after`, all or nothing: 0, or -errno with a
+ * sentence; see served.h. */
+int server_apply(struct server *, const struct config *before, const struct config *after,
+		 char *error, size_t error_size);
+
 /* Of the command line's ports. */
 uint16_t server_io_port(const struct server *);
 uint16_t server_discovery_port(const struct server *);

@@ -20,7 +20,7 @@ void version_print(FILE *to)
 	fprintf(to, "file I/O: io_uring, threads\n");
 	fprintf(to, "built with: %s\n", BUILD_LIBRARIES);
 	fprintf(to, "running with: %s\n", OpenSSL_version(OPENSSL_VERSION));
-	fprintf(to, "not built in: kernel mode (-K), TLS, authentication\n");
+	fprintf(to, "not built in: TLS, authentication\n");
 	if (version_warning())
 		fprintf(to, "%s\n", version_warning());
 }

@@ -58,9 +58,6 @@ class Refusals(CommandLineCase):
             ended = self.run_nvmfd('ramdisk:1M', option)
             self.assert_one_sentence(ended)
 
-    def test_kernel_mode_is_not_built_yet(self):
-        self.assert_refused('-K', 'ramdisk:1M', says='not built yet')
-
     def test_transport(self):
         self.assert_refused('-t', 'rdma', 'ramdisk:1M', says='rdma')
 

@@ -132,7 +132,9 @@ static void one_sentence_for_a_wrong_option(void **state)
 static void what_must_fit_together(void **state)
 {
 	assert_refused("", "no device to serve; for example: nvmfd -d ramdisk:1G");
-	assert_refused("-K", "-K: kernel mode is not built yet");
+	assert_refused("-K --engine uring a", "--engine: the kernel's target (--kernel) has nothing like it");
+	assert_refused("-K -p 0 a", "--io-port: the kernel's target (--kernel) does not say which one it took for 0");
+	assert_refused("-K -c f -p 1", "--io-port: with --config it is the file that says this");
 	assert_refused("-p 5000 -P 5000 a", "--io-port and --discovery-port are both 5000: they must differ "
 		       "(the I/O port answers discovery as well)");
 	assert_refused("--buffers 3M --mdts 2M a",
