@@ -208,6 +208,32 @@ static void clean_wherever_it_died(void **state)
 	}
 }
 
+/* While it clears: the next one goes on. */
+static void clean_wherever_it_died_clearing(void **state)
+{
+	struct fake *f = malloc(sizeof(*f));
+	char *text = foreign_alone(), error[256];
+	unsigned int calls = 0;
+	struct config c;
+
+	read_good(&c, files[3]);
+	for (unsigned int call = 0; call <= calls; call++) {
+		start(f, &c);
+		f->dies_at = call;
+		sweep(&f->configfs, error, sizeof(error));
+		calls = f->dies_at ? calls : f->calls;
+		f->dies_at = 0;
+		sweep(&f->configfs, error, sizeof(error));
+		assert_string_equal(error, "");
+		assert_text(f, text);
+		fake_close(f);
+	}
+	assert_true(calls >= 8);
+	config_free(&c);
+	free(text);
+	free(f);
+}
+
 static void what_others_put_into_ours_goes(void **state)
 {
 	struct fake *f = malloc(sizeof(*f));
@@ -283,6 +309,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_or_nothing),
 		cmocka_unit_test(clean_wherever_it_died),
+		cmocka_unit_test(clean_wherever_it_died_clearing),
 		cmocka_unit_test(what_others_put_into_ours_goes),
 		cmocka_unit_test(what_others_use_stays_and_is_told),
 		cmocka_unit_test(what_is_another_s_is_in_the_way),

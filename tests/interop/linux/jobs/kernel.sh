@@ -24,6 +24,9 @@ configfs() {
 	cd - >/dev/null
 }
 
+# same DESCRIPTION WANTED: configfs is as it was then; else the difference is shown.
+same() { ok "$1" diff <(echo "$2") <(configfs); }
+
 foreigners() {
 	losetup /dev/loop7 $(store foreign 16M)
 	mkdir $NVMET/hosts/foreign-host $NVMET/subsystems/foreign $NVMET/subsystems/foreign/namespaces/1 $NVMET/ports/77
@@ -51,7 +54,7 @@ end() {
 	kill -TERM $daemon
 	wait $daemon
 	is 'SIGTERM ends nvmfd with status 0' $? 0 || comment </tmp/nvmfd.log
-	is '... and configfs is as it was found' "$(configfs)" "$found"
+	same '... and configfs is as it was found' "$found"
 }
 
 # refused DESCRIPTION WORDS ARG...: one sentence with these words, exit status 1.
@@ -62,7 +65,7 @@ refused() {
 	is "$what: exit status" $status 1
 	is '... one sentence' "$(grep -c '^nvmfd: ' /tmp/refusal)" 1
 	ok "... $words" grep -q -- "$words" /tmp/refusal || comment </tmp/refusal
-	is '... and configfs is as it was' "$(configfs)" "$now"
+	same '... and configfs is as it was' "$now"
 }
 
 reload() { # WORDS of the log
@@ -126,7 +129,7 @@ inside() {
 	store b 64M >/dev/null
 	found=$(configfs) now=$found
 
-	file 1 "$(subsystem $NQN "$(namespace 1 $a)")"
+	every_change
 	from_file
 	a_change_that_fails
 	end_of_file
@@ -136,8 +139,55 @@ inside() {
 	rmdir_foreigners
 }
 
-from_file() {
+# Three files that differ in all that can change; each looks the same whether it is the
+# first one or follows another.
+files() {
+	local host='"hosts": [{"nqn": "'$MY_HOST'"}, {"nqn": "foreign-host"}]' any='"attr": {"allow_any_host": "1"}'
+	local addr='"addr": {"traddr": "127.0.0.1", "trtype": "tcp", "trsvcid"'
+	cat >/tmp/file1 <<-END
+		{"ports": [{"portid": 1, $addr: "4420"}, "subsystems": ["one"]}],
+		 "subsystems": [{"nqn": "one", $any, "namespaces": [$(namespace 1 $a)]}]}
+	END
+	cat >/tmp/file2 <<-END
+		{$host, "ports": [{"portid": 1, $addr: "4420"}, "subsystems": ["one", "two"]}, {"portid": 2, $addr: "4430"}}],
+		 "subsystems": [{"nqn": "one", "allowed_hosts": ["$MY_HOST", "foreign-host"],
+		                 "namespaces": [$(namespace 1 /tmp/store/b), $(namespace 2 $a)]},
+		                {"nqn": "two", $any}]}
+	END
+	cat >/tmp/file3 <<-END
+		{"ports": [{"portid": 2, $addr: "4431"}, "subsystems": ["two"],
+		            "ana_groups": [{"grpid": 1, "ana": {"state": "non-optimized"}},
+		                           {"grpid": 7, "ana": {"state": "optimized"}}],
+		            "referrals": [{"name": "r", "enable": 1, $addr: "8009"}}]}],
+		 "subsystems": [{"nqn": "two", $any, "namespaces": [$(namespace 9 $a)]}]}
+	END
+}
+
+# A port that has listened keeps the limits that the kernel chose for it then.
+as_configured() { configfs | grep -v '/param_'; }
+
+every_change() {
+	local i first=()
+	files
+	for i in 1 2 3; do
+		start -c /tmp/file$i
+		first[i]=$(as_configured)
+		end >/tmp/ends
+	done
+	cp /tmp/file1 /tmp/file
 	start -c /tmp/file
+	for i in 2 3 1 3 2 1; do
+		cp /tmp/file$i /tmp/file
+		reload 'read again'
+		ok "... file $i is as if it were the first" diff <(echo "${first[i]}") <(as_configured)
+	done
+	end
+}
+
+from_file() {
+	file 1 "$(subsystem $NQN "$(namespace 1 $a)")"
+	start -c /tmp/file --ports-file /tmp/ports
+	is 'nvmfd writes which ports' "$(tr '\n' ' ' </tmp/ports)" 'discovery=8009 port1=4420 '
 	is 'nvmfd tells where the kernel serves' "$(records 127.0.0.1)" "$(log_of $NQN)"
 	ok 'nvme connect-all, through discovery' nvme connect-all -t tcp -a 127.0.0.1 -s 8009 -q $MY_HOST
 	is '... the serial number of the file' "$(cat /sys/class/nvme/nvme*/serial | tr -d ' ' | uniq)" interop
@@ -162,7 +212,7 @@ a_change_that_fails() {
 	cp /tmp/file /tmp/good
 	file 1 "$(subsystem $NQN "$(namespace 1 $a),$(namespace 3 /nowhere)")"
 	reload 'nothing changes: device.path ./nowhere. of subsystems/.*: No such file'
-	is '... nothing has' "$(configfs)" "$now"
+	same '... nothing has' "$now"
 	is '... and discovery tells the same' "$(records 127.0.0.1 | sort)" "$(log_of $NQN $OTHER | sort)"
 	ok '... and fio verifies what is there' verify "$(device 2)" --size=4M
 	cp /tmp/good /tmp/file
