@@ -63,19 +63,25 @@ static int unlink_from(struct configfs *c, const char *path)
 	return result(unlinkat(c->fd, path, 0));
 }
 
-static int times(struct configfs *c, const char *path, struct timespec times[2])
+static int look(struct configfs *c, const char *path, struct configfs_look *l)
 {
 	struct stat st;
 
 	if (fstatat(c->fd, path, &st, AT_SYMLINK_NOFOLLOW))
 		return -errno;
-	times[0] = st.st_atim;
-	times[1] = st.st_mtim;
+	*l = (struct configfs_look){ st.st_mode & 07777, st.st_atim };
 	return 0;
 }
 
-static int set_times(struct configfs *c, const char *path, const struct timespec times[2])
+static int set_mode(struct configfs *c, const char *path, unsigned int mode)
 {
+	return result(fchmodat(c->fd, path, mode, 0));
+}
+
+static int set_access(struct configfs *c, const char *path, struct timespec t)
+{
+	const struct timespec times[2] = { t, { .tv_nsec = UTIME_OMIT } };
+
 	return result(utimensat(c->fd, path, times, AT_SYMLINK_NOFOLLOW));
 }
 
@@ -113,7 +119,7 @@ static int list(struct configfs *c, const char *path, struct array *names)
 }
 
 static const struct configfs_calls calls = {
-	make, remove_folder, put, link_to, unlink_from, times, set_times, list,
+	make, remove_folder, put, link_to, unlink_from, look, set_mode, set_access, list,
 };
 
 /* ---- opening ---------------------------------------------------------------------------- */
@@ -196,9 +202,9 @@ void configfs_close(struct configfs *c)
 
 bool configfs_has(struct configfs *c, const char *path)
 {
-	struct timespec t[2];
+	struct configfs_look l;
 
-	return !c->calls->times(c, path, t);
+	return !c->calls->look(c, path, &l);
 }
 
 int configfs_list(struct configfs *c, const char *path, struct array *names)

@@ -3,9 +3,8 @@
  * The configfs of the kernel's target, by calls that a test may replace.  Paths are
  * relative to its folder ("subsystems/NQN").
  *
- * What is ours bears a mark, which lives and dies with the object: its modification
- * time is one that nothing else has.  Nothing below can tell of it after a reboot, and
- * no file of ours can be lost, stale or in another container.
+ * What is ours bears a mark, which lives and dies with the object: permissions that
+ * nothing else has.  No file of ours can be lost, stale or in another container.
  */
 #ifndef NVMFD_KERNEL_CONFIGFS_H
 #define NVMFD_KERNEL_CONFIGFS_H
@@ -18,6 +17,11 @@
 
 struct configfs;
 
+struct configfs_look {
+	unsigned int mode;		/* permissions */
+	struct timespec access;
+};
+
 /* 0 or -errno. */
 struct configfs_calls {
 	int (*make)(struct configfs *, const char *path);
@@ -25,9 +29,9 @@ struct configfs_calls {
 	int (*put)(struct configfs *, const char *path, const char *text);
 	int (*link)(struct configfs *, const char *target, const char *path);
 	int (*unlink)(struct configfs *, const char *path);
-	/* Of access and of modification. */
-	int (*times)(struct configfs *, const char *path, struct timespec times[2]);
-	int (*set_times)(struct configfs *, const char *path, const struct timespec times[2]);
+	int (*look)(struct configfs *, const char *path, struct configfs_look *);
+	int (*set_mode)(struct configfs *, const char *path, unsigned int mode);
+	int (*set_access)(struct configfs *, const char *path, struct timespec);
 	/* Adds the names of folders and links, which are the caller's to free. */
 	int (*list)(struct configfs *, const char *path, struct array *names);
 };

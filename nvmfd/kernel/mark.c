@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The mark of what is ours: "nvmf" as seconds, far enough in the future that no clock
- * and no relatime makes or changes it.
+ * The mark of what is ours: permissions that nobody else gives.  They do not change by
+ * themselves; times do, with the lookup of an attribute in Linux 6.12.
  *
  * Making an object and marking it are two calls, and we may die between them.  So the
  * folder above says first, by its access time, what is about to be made: a hash of the
- * name.  Nobody can have put anything into such an object yet.
+ * name, at a second so far in the future that no clock makes it and relatime lets it be.
+ * Nobody can have put anything into such an object yet.
  */
 #include "kernel/configfs.h"
 
@@ -15,10 +16,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define MARK_S	INT64_C(0x16e766d66)
-#define MARK_NS	853255014
-
-enum { ACCESS, MODIFICATION };
+#define MARK		(S_ISVTX | 0751)
+#define ANNOUNCED_S	INT64_C(0x16e766d66)	/* "nvmf", 2^32 s later */
 
 /* FNV-1a, as nanoseconds. */
 static long hash_of(const char *name)
@@ -30,27 +29,13 @@ static long hash_of(const char *name)
 	return (long)(h % 1000000000);
 }
 
-static bool is_mark(const struct timespec *t, long ns)
-{
-	return t->tv_sec == MARK_S && t->tv_nsec == ns;
-}
-
-/* One of the two; the other stays. */
-static int set_time(struct configfs *c, const char *path, int which, struct timespec t)
-{
-	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_nsec = UTIME_OMIT } };
-
-	times[which] = t;
-	return c->calls->set_times(c, path, times);
-}
-
 static int make_and_mark(struct configfs *c, const char *path)
 {
 	int r = c->calls->make(c, path);
 
 	if (r)
 		return r;
-	r = set_time(c, path, MODIFICATION, (struct timespec){ MARK_S, MARK_NS });
+	r = c->calls->set_mode(c, path, MARK);
 	if (r)
 		c->calls->remove(c, path);
 	return r;
@@ -58,9 +43,9 @@ static int make_and_mark(struct configfs *c, const char *path)
 
 int configfs_make_ours(struct configfs *c, const char *folder, const char *name)
 {
-	struct timespec before[2];
+	struct configfs_look before;
 	char *path;
-	int r = c->calls->times(c, folder, before);
+	int r = c->calls->look(c, folder, &before);
 
 	if (r)
 		return r;
@@ -69,33 +54,38 @@ int configfs_make_ours(struct configfs *c, const char *folder, const char *name)
 	/* Never announced: it would look like ours. */
 	r = configfs_has(c, path) ? -EEXIST : 0;
 	if (!r)
-		r = set_time(c, folder, ACCESS, (struct timespec){ MARK_S, hash_of(name) });
+		r = c->calls->set_access(c, folder, (struct timespec){ ANNOUNCED_S, hash_of(name) });
 	if (!r) {
 		r = make_and_mark(c, path);
-		set_time(c, folder, ACCESS, before[ACCESS]);
+		c->calls->set_access(c, folder, before.access);
 	}
 	free(path);
 	return r;
 }
 
+static bool is_announced(const struct configfs_look *above, const char *name)
+{
+	return above->access.tv_sec == ANNOUNCED_S && above->access.tv_nsec == hash_of(name);
+}
+
 bool configfs_is_ours(struct configfs *c, const char *folder, const char *name)
 {
-	struct timespec above[2], own[2];
+	struct configfs_look above, own;
 	char *path;
 	bool is_ours;
 
 	if (asprintf(&path, "%s/%s", folder, name) < 0)
 		return false;
-	is_ours = !c->calls->times(c, path, own) && !c->calls->times(c, folder, above) &&
-		  (is_mark(&own[MODIFICATION], MARK_NS) || is_mark(&above[ACCESS], hash_of(name)));
+	is_ours = !c->calls->look(c, path, &own) && !c->calls->look(c, folder, &above) &&
+		  (own.mode == MARK || is_announced(&above, name));
 	free(path);
 	return is_ours;
 }
 
 void configfs_settle(struct configfs *c, const char *folder)
 {
-	struct timespec above[2];
+	struct configfs_look above;
 
-	if (!c->calls->times(c, folder, above) && above[ACCESS].tv_sec == MARK_S)
-		set_time(c, folder, ACCESS, above[MODIFICATION]);
+	if (!c->calls->look(c, folder, &above) && above.access.tv_sec == ANNOUNCED_S)
+		c->calls->set_access(c, folder, (struct timespec){ .tv_nsec = UTIME_NOW });
 }

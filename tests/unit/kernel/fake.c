@@ -24,7 +24,7 @@ static void add(struct fake *f, enum fake_kind kind, const char *path, const cha
 {
 	assert_true(f->count < FAKE_MOST);
 	f->entries[f->count++] = (struct fake_entry){ kind, strdup(path), text ? strdup(text) : NULL, is_default,
-						      { { 1000, 0 }, { 1000, 0 } } };
+						      { 0755, { 1000, 0 } } };
 }
 
 static void drop(struct fake *f, struct fake_entry *e)
@@ -83,16 +83,6 @@ static bool may(struct fake *f)
 	return f->calls != f->fails_at && !(f->dies_at && f->calls >= f->dies_at);
 }
 
-static void touch_above(struct fake *f, const char *path)
-{
-	char *folder = above(path);
-	struct fake_entry *e = find(f, folder);
-
-	if (e)
-		e->times[1] = (struct timespec){ 2000, 0 };
-	free(folder);
-}
-
 static int make_folder(struct fake *f, const char *path)
 {
 	char *folder = above(path);
@@ -103,7 +93,6 @@ static int make_folder(struct fake *f, const char *path)
 		return r;
 	add(f, FAKE_FOLDER, path, NULL, false);
 	add_defaults(f, path);
-	touch_above(f, path);
 	return 0;
 }
 
@@ -220,17 +209,17 @@ static int unlink_from(struct configfs *c, const char *path)
 	return 0;
 }
 
-static int times(struct configfs *c, const char *path, struct timespec t[2])
+static int look(struct configfs *c, const char *path, struct configfs_look *l)
 {
 	const struct fake_entry *e = find(fake_of(c), path);
 
 	if (!e)
 		return -ENOENT;
-	memcpy(t, e->times, sizeof(e->times));
+	*l = e->look;
 	return 0;
 }
 
-static int set_times(struct configfs *c, const char *path, const struct timespec t[2])
+static int set_mode(struct configfs *c, const char *path, unsigned int mode)
 {
 	struct fake_entry *e = find(fake_of(c), path);
 
@@ -238,9 +227,19 @@ static int set_times(struct configfs *c, const char *path, const struct timespec
 		return -EIO;
 	if (!e)
 		return -ENOENT;
-	for (int i = 0; i < 2; i++)
-		if (t[i].tv_nsec != UTIME_OMIT)
-			e->times[i] = t[i];
+	e->look.mode = mode;
+	return 0;
+}
+
+static int set_access(struct configfs *c, const char *path, struct timespec t)
+{
+	struct fake_entry *e = find(fake_of(c), path);
+
+	if (!may(fake_of(c)))
+		return -EIO;
+	if (!e)
+		return -ENOENT;
+	e->look.access = t.tv_nsec == UTIME_NOW ? (struct timespec){ 2000, 0 } : t;
 	return 0;
 }
 
@@ -260,7 +259,7 @@ static int list(struct configfs *c, const char *path, struct array *names)
 }
 
 static const struct configfs_calls calls = {
-	make, remove_folder, put, link_call, unlink_from, times, set_times, list,
+	make, remove_folder, put, link_call, unlink_from, look, set_mode, set_access, list,
 };
 
 /* ---- all of it ------------------------------------------------------------------------------ */
@@ -299,10 +298,9 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* A time of the far future is a mark. */
 static char *line_of(const struct fake_entry *e)
 {
-	bool is_marked = e->times[0].tv_sec > 2000 || e->times[1].tv_sec > 2000;
+	bool is_marked = e->look.mode != 0755 || e->look.access.tv_sec > 2000;
 	char *line;
 
 	assert_true(asprintf(&line, "%s%s%s%s\n", e->path, e->text ? " " : "", e->text ? e->text : "",

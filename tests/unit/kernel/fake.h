@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * configfs of nvmet in memory: folders that come with others, what must not be removed,
- * who may be enabled, times.  Any call can be made to fail, or to be the last one.
+ * who may be enabled, marks.  Any call can be made to fail, or to be the last one.
  */
 #ifndef TESTS_UNIT_KERNEL_FAKE_H
 #define TESTS_UNIT_KERNEL_FAKE_H
@@ -18,7 +18,7 @@ struct fake_entry {
 	enum fake_kind kind;
 	char *path, *text;		/* of a link or attribute */
 	bool is_default;		/* comes and goes with the folder above */
-	struct timespec times[2];
+	struct configfs_look look;
 };
 
 struct fake {

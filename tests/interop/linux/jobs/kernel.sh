@@ -19,7 +19,7 @@ configfs() {
 	cd $NVMET
 	{	find . -type d -printf '%p\n' -o -type l -printf '%p -> %l\n'
 		grep -rs '' .
-		find . \( -newerat '2100-01-01' -o -newermt '2100-01-01' \) -printf '%p is marked\n'
+		find . -type d \( -newerat '2100-01-01' -o ! -perm 755 \) -printf '%p is marked\n'
 	} | sort
 	cd - >/dev/null
 }
