@@ -28,8 +28,24 @@ const char *loaded_name(const struct loaded *);
 /* That it has no mistake, and how much it holds. */
 void loaded_print(const struct loaded *);
 
-/* Reads it again and makes the server serve what it says, or leaves all as it was; the log
- * says which. */
+/* A change, or a mistake of the file. */
+typedef void loaded_say(void *to, bool is_mistake, const char *line);
+
+/*
+ * Reads it again and makes the server serve what it says, whatever was changed by calls since, or
+ * leaves all as it was: 0, or -errno with a sentence.  `say` is told each change, or each
+ * mistake.
+ */
+int loaded_reload(struct loaded *, struct server *, loaded_say *say,
+		  void *to, char *error, size_t error_size);
+/* The same, told to the log. */
 void loaded_again(struct loaded *, struct server *, const struct log *);
+
+/* What runs, as the file would say it; the caller's to free.  Also of a daemon without a
+ * file.  0, or -errno with a sentence. */
+int loaded_format(const struct loaded *, struct model *, char **text, char *error,
+		  size_t error_size);
+/* ... written to the file. */
+int loaded_save(struct loaded *, struct model *, char *error, size_t error_size);
 
 #endif

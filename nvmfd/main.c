@@ -10,6 +10,7 @@
 #include "version.h"
 #include "model/model.h"
 #include "rpc/socket.h"
+#include "rpc/target.h"
 #include "wire/fabrics.h"
 
 #include <errno.h>
@@ -27,6 +28,7 @@ struct nvmfd {
 	struct journal *journal;
 	struct pidfile pidfile;
 	struct server *server;
+	struct rpc_file calls;		/* about the file */
 	bool has_ports_file;		/* of ours */
 	int report;			/* to the waiting parent; -1: none */
 	int signals;
@@ -191,6 +193,29 @@ static void reload(void *context)
 	loaded_again(&n->file, n->server, journal_log(n->journal));
 }
 
+static int format_file(void *context, char **text, char *error, size_t error_size)
+{
+	struct nvmfd *n = context;
+
+	return loaded_format(&n->file, server_model(n->server), text, error, error_size);
+}
+
+static int save_file(void *context, const char **path, char *error, size_t error_size)
+{
+	struct nvmfd *n = context;
+
+	*path = n->file.path;
+	return loaded_save(&n->file, server_model(n->server), error, error_size);
+}
+
+static int reload_file(void *context, rpc_say *say, void *to, char *error,
+		       size_t error_size)
+{
+	struct nvmfd *n = context;
+
+	return loaded_reload(&n->file, n->server, say, to, error, error_size);
+}
+
 static int open_server(struct nvmfd *n)
 {
 	struct server_setup setup = {
@@ -200,6 +225,8 @@ static int open_server(struct nvmfd *n)
 	char rpc_socket[sizeof(((struct sockaddr_un *)0)->sun_path)];
 	int r;
 
+	n->calls = (struct rpc_file){ n, format_file, save_file, reload_file };
+	setup.file = &n->calls;
 	if (!setup.rpc_socket && is_background(n) && !n->options.kernel &&
 	    !rpc_socket_default_path(rpc_socket, sizeof(rpc_socket))) {
 		setup.rpc_socket = rpc_socket;

@@ -535,6 +535,33 @@ const char *options_difference(const struct nvmfd_options *a, const struct nvmfd
 	return NULL;
 }
 
+static void tell_one(const struct option_row *row, const void *field,
+		     void (*tell)(void *, const char *, const char *, uint64_t), void *context)
+{
+	switch (row->kind) {
+	case KIND_TEXT:
+		tell(context, row->name, *(const char *const *)field, 0);
+		break;
+	case KIND_CHOICE:
+		tell(context, row->name, row->choices[*(const uint32_t *)field], 0);
+		break;
+	case KIND_SIZE:
+	case KIND_POWER:
+		tell(context, row->name, NULL, *(const uint64_t *)field);
+		break;
+	default:
+		tell(context, row->name, NULL, *(const uint32_t *)field);
+	}
+}
+
+void options_each_set(const struct nvmfd_options *o,
+		      void (*tell)(void *, const char *, const char *, uint64_t), void *context)
+{
+	for (size_t i = 0; i < ROWS; i++)
+		if (rows[i].in_file && options_has(o, rows[i].name))
+			tell_one(&rows[i], (const char *)o + rows[i].offset, tell, context);
+}
+
 int options_check(const char *name, const char *value, char *expected, size_t size)
 {
 	const struct option_row *row = row_for_file(name);

@@ -84,6 +84,12 @@ const char *options_difference(const struct nvmfd_options *a, const struct nvmfd
 /* Whether the command line or the file has set it. */
 bool options_has(const struct nvmfd_options *o, const char *name);
 
+/* Tells each setting that a file may hold and that command line or file have set: as
+ * text, or as a number where text is NULL. */
+void options_each_set(const struct nvmfd_options *o,
+		      void (*tell)(void *context, const char *name, const char *text,
+				   uint64_t number), void *context);
+
 void options_help(FILE *to);
 
 #endif

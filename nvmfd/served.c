@@ -4,6 +4,7 @@
 #include "backend/registry.h"
 #include "config/diff.h"
 #include "config/settings.h"
+#include "config/value.h"
 #include "device_spec.h"
 #include "nvmf/version.h"
 
@@ -223,6 +224,8 @@ static int settings_of(struct serving *s, const struct config *c, const struct c
 	set->allows_any_host = sub->allow_any_host.value;
 	if (own && own->second_connection.value == CONFIG_SECOND_FENCE)
 		set->second = SECOND_FENCES;
+	if (own && own->nn.given)
+		set->nn = (uint32_t)own->nn.value;
 	return 0;
 }
 
@@ -245,7 +248,8 @@ static bool is_same_but_for_hosts(const struct subsystem_settings *a, const stru
 	return !strcmp(a->serial, b->serial) && !strcmp(a->model, b->model) &&
 	       !strcmp(a->firmware, b->firmware) && !memcmp(a->oui, b->oui, sizeof(a->oui)) &&
 	       a->cntlid_first == b->cntlid_first && a->cntlid_last == b->cntlid_last &&
-	       a->io_queues == b->io_queues && a->second == b->second;
+	       a->io_queues == b->io_queues && a->second == b->second &&
+	       a->nn == b->nn;
 }
 
 /* As with the kernel's target, hosts have seen the attributes: they stay. */
@@ -324,6 +328,8 @@ static int add_namespace(struct serving *s, const struct config_change *c)
 	if (own) {
 		set.is_read_only = own->read_only.value;
 		set.is_hidden = own->hidden.value;
+		if (own->eui64)
+			value_eui64(own->eui64, set.id.eui64);
 	}
 	memcpy(set.id.nguid, ns->nguid.bytes, sizeof(set.id.nguid));
 	memcpy(set.id.uuid, ns->uuid.bytes, sizeof(set.id.uuid));
@@ -345,17 +351,61 @@ static int drop_namespace(struct serving *s, const struct config_change *c)
 
 /* ---- ports ----------------------------------------------------------------------------------- */
 
+/* Whether it listens though nothing is served there: the kernel's ports do not. */
+static bool is_discovery_only(const struct config *c, int64_t id)
+{
+	for (size_t i = 0; i < c->discovery_only_count; i++)
+		if (atoll(c->discovery_only[i]) == id)
+			return true;
+	return false;
+}
+
+static bool listens(const struct config *c, const struct config_port *p)
+{
+	return p->subsystem_count || is_discovery_only(c, p->portid.value);
+}
+
+static int open_port(struct serving *s, const struct config_port *p)
+{
+	struct port_settings set = { .id = (uint16_t)p->portid.value, .address = p->traddr,
+				     .service = (uint16_t)p->trsvcid.value };
+
+	if (snapshot_port(model_snapshot(s->model), set.id))
+		return 0;
+	return result(s, model_add_port(s->model, &set), 0);
+}
+
+static int open_discovery_only(struct serving *s)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < s->after->port_count; i++)
+		if (is_discovery_only(s->after, s->after->ports[i].portid.value))
+			r = open_port(s, &s->after->ports[i]);
+	return r;
+}
+
+/* Those that were, and shall listen no more. */
+static int close_discovery_only(struct serving *s)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < s->before->discovery_only_count; i++) {
+		int64_t id = atoll(s->before->discovery_only[i]);
+		const struct config_port *p = port_of(s->after, id);
+
+		if (!p || !listens(s->after, p))
+			r = result(s, model_remove_port(s->model, (uint16_t)id), -ENOENT);
+	}
+	return r;
+}
+
 /* As with the kernel's target, a port listens where it serves something. */
 static int add_export(struct serving *s, const struct config_change *c)
 {
-	const struct config_port *p = port_of(s->after, c->number);
-	struct port_settings set = { .id = (uint16_t)c->number, .address = p->traddr,
-				     .service = (uint16_t)p->trsvcid.value };
-	int r = 0;
+	int r = open_port(s, port_of(s->after, c->number));
 
-	if (!snapshot_port(model_snapshot(s->model), set.id))
-		r = result(s, model_add_port(s->model, &set), 0);
-	return r ? r : result(s, model_link(s->model, set.id, c->after), -EEXIST);
+	return r ? r : result(s, model_link(s->model, (uint16_t)c->number, c->after), -EEXIST);
 }
 
 static int drop_export(struct serving *s, const struct config_change *c)
@@ -364,7 +414,7 @@ static int drop_export(struct serving *s, const struct config_change *c)
 	uint16_t id = (uint16_t)c->number;
 	int r = result(s, model_unlink(s->model, id, c->before), -ENOENT);
 
-	if (r || (p && p->subsystem_count) || !snapshot_port(model_snapshot(s->model), id))
+	if (r || (p && listens(s->after, p)) || !snapshot_port(model_snapshot(s->model), id))
 		return r;
 	return result(s, model_remove_port(s->model, id), -ENOENT);
 }
@@ -375,7 +425,7 @@ static int change_port(struct serving *s, const struct config_change *c)
 
 	if (!strcmp(a->traddr, b->traddr) && a->trsvcid.value == b->trsvcid.value)
 		return 0;
-	if (!a->subsystem_count || !b->subsystem_count)
+	if (!listens(s->before, a) || !listens(s->after, b))
 		return 0;
 	return refuse(s, -EBUSY, "port %lld can't move while it listens: give the new one a portid of its own",
 		      (long long)c->number);
@@ -462,8 +512,11 @@ static int run_steps(struct serving *s, const struct config_changes *changes)
 
 	if (r)
 		return r;
+	r = close_discovery_only(s);
 	for (size_t i = 0; !r && i < sizeof(steps) / sizeof(steps[0]); i++)
 		r = run_step(s, &steps[i], changes);
+	if (!r)
+		r = open_discovery_only(s);
 	if (!r) {
 		close_paths(s);
 		r = result(s, model_commit(s->model), 0);

@@ -285,7 +285,7 @@ static int open_rpc(struct server *s, const struct server_setup *setup, char *er
 	int r;
 
 	s->rpc_target = (struct rpc_target){ .service = &s->service, .journal = setup->journal,
-					     .start = start_service };
+					     .start = start_service, .file = setup->file };
 	rpc_target_open(&s->rpc_target, s->options->wait_for_rpc);
 	s->rpc_target.has_transport = setup->device_count || setup->config;
 	if (!setup->rpc_socket)

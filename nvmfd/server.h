@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 struct server;
+struct rpc_file;
 
 struct server_setup {
 	const struct nvmfd_options *options;
@@ -27,6 +28,7 @@ struct server_setup {
 	/* On SIGHUP; NULL: nothing. */
 	void (*reload)(void *context);
 	void *context;
+	const struct rpc_file *file;	/* for those who call */
 	struct journal *journal;
 	/* The socket of the RPC server; NULL: none.  `is_default`: where it is in use, the
 	 * daemon does without. */

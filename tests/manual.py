@@ -155,7 +155,7 @@ def check_form(tap, program, page):
 
 def check_commands(tap, program, said, text, page):
     commands = COMMAND.findall(text)
-    written = re.findall(r'^\.It Cm ([a-z-]+)$', section(page, 'DESCRIPTION'), re.M)
+    written = re.findall(r'^\.It Cm ([a-z-]+)(?: Op Ar \w+)?$', section(page, 'DESCRIPTION'), re.M)
     tap.case('subcommands are the same, in the same order, in --help and the page',
              [] if commands == written else [f'--help: {commands}', f'page: {written}'])
     wrong, seen = [], {'version': said.get('version')}

@@ -165,6 +165,22 @@ static void check_twin_parts(struct checking *c, const struct config_port *p, co
 	}
 }
 
+static void check_discovery_only(struct checking *c)
+{
+	const struct config *config = c->config;
+
+	for (size_t i = 0; i < config->discovery_only_count; i++) {
+		const char *number = config->discovery_only[i];
+		bool is_there = !number;
+
+		for (size_t k = 0; !is_there && k < config->port_count; k++)
+			is_there = config->ports[k].portid.value == atoll(number);
+		if (!is_there)
+			mistake_at_path(c->mistakes, "nvmfd.discovery_only", "there is no port %s, expected"
+					" the portid of one of ports", number);
+	}
+}
+
 void check_ports(struct checking *c)
 {
 	size_t n = c->config->port_count;
@@ -180,6 +196,7 @@ void check_ports(struct checking *c)
 	}
 	refuse_twin_places(c);
 	refuse_covered_places(c);
+	check_discovery_only(c);
 	for (size_t i = 0; i < n; i++) {
 		snprintf(at, sizeof(at), "ports[%zu]", i);
 		check_family(c, &c->config->ports[i], at);

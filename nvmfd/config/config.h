@@ -124,6 +124,7 @@ struct config_own_namespace {
 	struct config_number hidden;		/* from all hosts but these */
 	char **hosts;				/* NQNs */
 	size_t host_count;
+	char *eui64;				/* 16 hexadecimal digits */
 };
 
 /* The same of a subsystem. */
@@ -134,6 +135,7 @@ struct config_own_subsystem {
 	size_t address_count;
 	struct config_own_namespace *namespaces;
 	size_t namespace_count;
+	struct config_number nn;	/* the highest NSID; 0: that of all */
 };
 
 /* An option of the command line, its dashes written as underscores. */
@@ -156,6 +158,8 @@ struct config {
 	size_t device_count;
 	struct config_own_subsystem *own_subsystems;
 	size_t own_subsystem_count;
+	char **discovery_only;		/* numbers of ports that listen and serve nothing */
+	size_t discovery_only_count;
 	struct config_setting *settings;
 	size_t setting_count;
 };

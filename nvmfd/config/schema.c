@@ -248,6 +248,8 @@ const struct config_table config_of_device = TABLE("a device", device_keys, stru
 #define AT(field) .offset = offsetof(struct config_own_namespace, field)
 #define COUNT(field) .count_offset = offsetof(struct config_own_namespace, field)
 static const struct config_key own_namespace_keys[] = {
+	{ .name = "eui64", .kind = CONFIG_TEXT, AT(eui64), .is_good = value_is_eui64,
+	  .expected = "16 hexadecimal digits" },
 	{ .name = "hidden", .kind = CONFIG_INTEGER, AT(hidden), .most = 1 },
 	{ .name = "hosts", .kind = CONFIG_NAMES, .need = CONFIG_FEW, AT(hosts), COUNT(host_count),
 	  .is_good = value_is_name, .expected = NQN_EXPECTED },
@@ -267,6 +269,7 @@ static const struct config_key own_subsystem_keys[] = {
 	  .expected = "an address or a prefix such as \"192.0.2.0/24\"" },
 	{ .name = "namespaces", .kind = CONFIG_LIST, .need = CONFIG_FEW, AT(namespaces),
 	  COUNT(namespace_count), .of = &config_of_own_namespace },
+	{ .name = "nn", .kind = CONFIG_INTEGER, AT(nn), .least = 1, .most = NSID_MOST },
 	{ .name = "nqn", .kind = CONFIG_TEXT, .need = CONFIG_MUST, AT(nqn),
 	  .is_good = value_is_subsystem, .expected = SUBSYSTEM_EXPECTED },
 	{ .name = "second_connection", .kind = CONFIG_CHOICE, AT(second_connection), .choices = seconds },
@@ -281,6 +284,9 @@ const struct config_table config_of_own_subsystem =
 static const struct config_key own_keys[] = {
 	{ .name = "devices", .kind = CONFIG_LIST, .need = CONFIG_FEW, AT(devices), COUNT(device_count),
 	  .of = &config_of_device },
+	{ .name = "discovery_only", .kind = CONFIG_NAMES, .need = CONFIG_FEW, AT(discovery_only),
+	  COUNT(discovery_only_count), .is_good = value_is_port_number,
+	  .expected = "a portid as text, from 1 to 65535" },
 	{ .name = "subsystems", .kind = CONFIG_LIST, .need = CONFIG_FEW, AT(own_subsystems),
 	  COUNT(own_subsystem_count), .of = &config_of_own_subsystem },
 };

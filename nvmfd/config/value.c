@@ -4,6 +4,7 @@
 #include "base/number.h"
 #include "wire/nqn.h"
 
+#include <ctype.h>
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
@@ -202,4 +203,34 @@ void value_id_text(const uint8_t bytes[16], char text[VALUE_ID_TEXT])
 
 		text += sprintf(text, is_end ? "%02x-" : "%02x", bytes[i]);
 	}
+}
+
+bool value_eui64(const char *text, uint8_t bytes[8])
+{
+	static const char digits[] = "0123456789abcdef";
+
+	if (strlen(text) != 16)
+		return false;
+	for (int i = 0; i < 16; i++) {
+		const char *at = strchr(digits, tolower((unsigned char)text[i]));
+
+		if (!at)
+			return false;
+		bytes[i / 2] = (uint8_t)(bytes[i / 2] << 4 | (at - digits));
+	}
+	return true;
+}
+
+bool value_is_eui64(const char *text)
+{
+	uint8_t bytes[8];
+
+	return value_eui64(text, bytes);
+}
+
+bool value_is_port_number(const char *text)
+{
+	int64_t number;
+
+	return value_number(text, &number) && number >= 1 && number <= 65535;
 }

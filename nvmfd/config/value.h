@@ -20,6 +20,8 @@ bool value_is_plain(const char *text);
 bool value_is_address(const char *text);
 bool value_is_prefix(const char *text);
 bool value_is_device_name(const char *text);
+bool value_is_port_number(const char *text);
+bool value_is_eui64(const char *text);
 
 /* A numeric IPv4 or IPv6 address; an IPv6 one may have a zone.  False: none such. */
 struct value_address {
@@ -32,6 +34,9 @@ bool value_address(const char *text, struct value_address *address);
 
 /* A whole number, decimal or with 0x, perhaps with a minus sign. */
 bool value_number(const char *text, int64_t *value);
+
+/* 8 bytes as 16 digits. */
+bool value_eui64(const char *text, uint8_t bytes[8]);
 
 /* 16 bytes as 32 digits, with a dash or a colon behind any of them. */
 bool value_id(const char *text, uint8_t bytes[16]);

@@ -58,5 +58,8 @@ static inline bool rpc_is_given(const struct rpc_call *c, const char *name)
 void rpc_result(struct rpc_call *, json_t *result);
 void rpc_error(struct rpc_call *, int code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* With more to say than a sentence: an array of strings as the error's data, taken; there
+ * are few enough that they fit any answer. */
+void rpc_error_lines(struct rpc_call *, int code, const char *sentence, json_t *lines);
 
 #endif

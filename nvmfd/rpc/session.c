@@ -100,13 +100,16 @@ static void make_ascii(char *sentence)
 			*p = '?';
 }
 
-static void put_error(struct rpc_session *s, const json_t *id, int code, char *sentence)
+/* `data` NULL: there is none. */
+static void put_error(struct rpc_session *s, const json_t *id, int code, char *sentence,
+		      json_t *data)
 {
 	size_t answered = s->answered;
 	json_t *answer;
 
 	make_ascii(sentence);
-	answer = envelope(id, "error", json_pack("{s:i, s:s}", "code", code, "message", sentence));
+	answer = envelope(id, "error", json_pack("{s:i, s:s, s:O*}", "code", code, "message",
+							sentence, "data", data));
 	/* However much there is: this is short, and so many are not in a batch. */
 	s->answered = 0;
 	if (!put_answer(s, answer, answered))
@@ -121,7 +124,7 @@ void rpc_session_refuse(struct rpc_session *s, int code, const char *sentence)
 
 	snprintf(text, sizeof(text), "%s", sentence);
 	s->answered = 0;
-	put_error(s, NULL, code, text);
+	put_error(s, NULL, code, text, NULL);
 	s->is_over = true;
 }
 
@@ -154,7 +157,18 @@ void rpc_error(struct rpc_call *c, int code, const char *format, ...)
 	vsnprintf(sentence, sizeof(sentence), format, ap);
 	va_end(ap);
 	if (c->session)
-		put_error(c->session, c->id, code, sentence);
+		put_error(c->session, c->id, code, sentence, NULL);
+	end_call(c);
+}
+
+void rpc_error_lines(struct rpc_call *c, int code, const char *sentence, json_t *lines)
+{
+	char text[SENTENCE];
+
+	snprintf(text, sizeof(text), "%s", sentence);
+	if (c->session)
+		put_error(c->session, c->id, code, text, lines);
+	json_decref(lines);
 	end_call(c);
 }
 
@@ -300,7 +314,7 @@ static void start_batch(struct rpc_session *s, json_t *batch)
 	}
 	snprintf(sentence, sizeof(sentence), count ? "Invalid request: more than %u in a batch" :
 		 "Invalid request", RPC_BATCH_MOST);
-	put_error(s, NULL, RPC_INVALID_REQUEST, sentence);
+	put_error(s, NULL, RPC_INVALID_REQUEST, sentence, NULL);
 	json_decref(batch);
 }
 
@@ -331,7 +345,7 @@ static void refuse_text(struct rpc_session *s, const json_error_t *e)
 
 	if (is_json(e)) {
 		snprintf(sentence, sizeof(sentence), "Invalid request: %s", e->text);
-		put_error(s, NULL, RPC_INVALID_REQUEST, sentence);
+		put_error(s, NULL, RPC_INVALID_REQUEST, sentence, NULL);
 		return;
 	}
 	snprintf(sentence, sizeof(sentence), "Parse error: line %d, column %d: %s", e->line,

@@ -7,11 +7,28 @@
 #include "rpc/call.h"
 #include "target/service.h"
 
+/* A change, or a mistake of the file. */
+typedef void rpc_say(void *to, bool is_mistake, const char *line);
+
+/* The configuration file, which the composition root knows.  Each 0, or -errno with a
+ * sentence. */
+struct rpc_file {
+	void *context;
+	/* What runs, as text; the caller's. */
+	int (*format)(void *context, char **text, char *error, size_t error_size);
+	/* The same into the file that the daemon was started with; its path is said. */
+	int (*save)(void *context, const char **path, char *error, size_t error_size);
+	/* Reads it again; `say` is told, line by line, what changed or what is wrong. */
+	int (*reload)(void *context, rpc_say *say, void *to,
+		      char *error, size_t error_size);
+};
+
 struct rpc_target {
 	struct service *service;
 	struct journal *journal;
 	/* Serves from now on: 0, or -errno with a sentence. */
 	int (*start)(struct rpc_target *, char *error, size_t error_size);
+	const struct rpc_file *file;
 	/* The methods' own. */
 	struct rpc_interface interface;
 	bool has_transport;		/* what is served may have listeners */

@@ -2,6 +2,7 @@
 """nvmfctl: what it shows of a running daemon, and what it says to mistakes."""
 import json
 import os
+import pathlib
 import re
 import subprocess
 import unittest
@@ -286,6 +287,122 @@ class ChangeCase(NvmfctlCase):
         self.show('start')
         self.assertEqual(self.rows('subsystem'), [])
         self.assert_refused('start', says='')
+
+
+class FileCase(NvmfctlCase):
+    """save and reload."""
+    maxDiff = None
+
+    def setUp(self):
+        self.room = daemon.Room()
+        self.addCleanup(self.room.remove)
+        self.path = str(self.room.path / 'rpc')
+
+    def serve(self, **how):
+        return daemon.Daemon(room=self.room, nqn=None, **how)
+
+    def write(self, **changes):
+        """A file of one subsystem, one namespace, one port; its path."""
+        form = {
+            'hosts': [{'nqn': HOST}],
+            'ports': [{'portid': 5, 'addr': {'adrfam': 'ipv4', 'traddr': '127.0.0.1', 'trsvcid': '0',
+                                             'trtype': 'tcp'}, 'subsystems': [NQN]}],
+            'subsystems': [{'nqn': NQN, 'attr': {'allow_any_host': '0', 'serial': 'S1'},
+                            'allowed_hosts': [HOST], 'namespaces': [
+                                {'nsid': 7, 'enable': 1, 'device': {'path': 'disk'}},
+                                {'nsid': 8, 'enable': 0, 'device': {'path': 'disk'}}]}],
+            'nvmfd': {'rpc_socket': 'rpc', 'workers': 2,
+                      'devices': [{'name': 'disk', 'device': 'ramdisk:1M'}]}, **changes}
+        return self.room.file('file', content=json.dumps(form).encode())
+
+    def listing(self):
+        return {what: sorted(self.rows(what), key=str) for what in ('subsystem', 'ns', 'host', 'address', 'device',
+                                                                     'referral', 'port')}
+
+    def test_what_is_saved_is_served_again(self):
+        saved = str(self.room.path / 'saved')
+        disk = self.room.file('disk?', size=1 << 20)
+        with self.serve(args=('--rpc-socket', 'rpc', '--listen', '127.0.0.1', '--mdts', '64K')):
+            for words in (f'subsystem add {NQN} serial=S1 second=fence cntlid-max=99 oui=0x010203 firmware=F1'
+                          ' nn=9 io-queues=3',
+                          f'subsystem add {NQN}2 any-host', 'device add ramdisk:1M?bs=4096 name=a',
+                          'device add delay:ms=1/null:1G name=b', f'device add {disk}?', 'device add null:5M?ro',
+                          f'ns add {NQN} a nsid=5 hidden', f'ns allow {NQN} 5 {HOST}',
+                          f'ns add {NQN} b read-only nguid=00112233445566778899aabbccddeeff'
+                          ' eui64=0011223344556677', f'ns add {NQN}2 device0', f'ns add {NQN}2 device1',
+                          f'host add {NQN} {HOST}', f'address add {NQN} 127.0.0.0/8',
+                          f'address add {NQN} ::1', f'port add 127.0.0.1 0 id=9 subsystem={NQN}',
+                          'port add 127.0.0.1 0 id=12', f'port link 9 {NQN}2', 'referral add 192.0.2.1 8009'):
+                self.show(*words.split())
+            before = self.listing()
+            self.show('save', saved)
+            printed = self.show('save', '-')
+        os.chmod(saved, 0o644)
+        with open(saved) as file:
+            self.assertEqual(printed, file.read())
+        with self.serve(config=saved):
+            self.assertEqual(self.listing(), before)
+            self.assertEqual(self.show('reload'), '')
+            self.assertEqual(self.listing(), before)
+            self.assertEqual(self.show('save', '-'), printed)
+
+    def test_calls_are_saved_into_the_daemon_s_own_file(self):
+        path = self.write()
+        with self.serve(config=path):
+            self.show('device', 'add', 'null:1M', 'name=more')
+            self.show('ns', 'add', NQN, 'more', 'nsid=3')
+            before = self.listing()
+            self.show('save')
+            form = json.loads(pathlib.Path(path).read_text())
+            self.assertEqual([ns['enable'] for ns in form['subsystems'][0]['namespaces']], [1, 1, 0])
+            self.assertEqual(form['nvmfd']['workers'], 2)
+            self.assertEqual(self.show('reload'), '')
+            self.assertEqual(self.listing(), before)
+
+    def test_reload_says_what_changed(self):
+        path = self.write()
+        with self.serve(config=path):
+            before = self.listing()
+            self.assertEqual(self.show('reload'), '')
+            # What calls have changed is the file's again, too.
+            self.show('device', 'add', 'null:1M', 'name=more')
+            self.show('ns', 'remove', NQN, '7')
+            self.show('ns', 'add', NQN, 'more', 'nsid=9')
+            self.show('subsystem', 'add', NQN + '2')
+            self.assertEqual(self.rows('reload')['changes'], [
+                f'removed namespace 9 of {NQN}', f'removed subsystem {NQN}2', 'removed device more',
+                f'added namespace 7 of {NQN}'])
+            self.assertEqual(self.listing(), before)
+            self.write(subsystems=[{'nqn': NQN, 'attr': {'allow_any_host': '1', 'serial': 'S1'},
+                                    'namespaces': []}])
+            self.assertEqual(self.show('reload').splitlines(), [
+                f'removed namespace 7 of {NQN}', f'removed namespace 8 of {NQN}',
+                f'removed host {HOST} of {NQN}', f'changed subsystem {NQN}'])
+            self.assertEqual((self.rows('ns'), self.rows('subsystem')[0]['hosts']), ([], 'any'))
+
+    def test_every_mistake_is_said_and_nothing_changes(self):
+        path = self.write()
+        with self.serve(config=path):
+            self.show('device', 'add', 'null:1M', 'name=more')
+            before = self.listing()
+            for changes, says in (({'hosts': [{'nqn': HOST}, {'nqm': 1}], 'ports': [{'portid': 0}]}, 3),
+                                  ({'nvmfd': {'workers': 3}}, 2),
+                                  ({'nvmfd': {'workers': 3, 'rpc_socket': 'rpc', 'devices': [
+                                      {'name': 'disk', 'device': 'ramdisk:1M'}]}}, 1)):
+                self.write(**changes)
+                ran = self.run_it('reload')
+                self.assertEqual((ran.returncode, ran.stdout), (FAILED, ''))
+                self.assertGreaterEqual(len(ran.stderr.splitlines()), says, ran.stderr)
+                self.assertIn('nothing changes', ran.stderr)
+                self.assertEqual(self.listing(), before)
+            self.write()
+            self.assertEqual(self.show('reload'), 'removed device more\n')
+
+    def test_what_can_t_be_is_told(self):
+        with self.serve(args=('--rpc-socket', 'rpc')):
+            self.assert_refused('save', says='without a file')
+            self.assert_refused('reload', says='without a file')
+            self.assert_refused('save', '/none/there', says='/none/there')
 
 
 # Has bash-completion's part in it, which need not be installed here.

@@ -133,6 +133,8 @@ static void tell(const char *method, const json_t *error)
 {
 	static const char prefix[] = "Invalid parameters: ";
 	const char *text = json_string_value(json_object_get(error, "message"));
+	json_t *line;
+	size_t i;
 
 	if (json_integer_value(json_object_get(error, "code")) == METHOD_NOT_FOUND)
 		fail("this nvmfd has no %s: it is older than nvmfctl", method);
@@ -140,6 +142,8 @@ static void tell(const char *method, const json_t *error)
 		fail("%s", text + strlen(prefix));
 	else
 		fail("%s", text ? text : "the daemon refuses");
+	json_array_foreach(json_object_get(error, "data"), i, line)
+		fail("%s", json_string_value(line));
 }
 
 json_t *client_call(int fd, const char *method, json_t *params)

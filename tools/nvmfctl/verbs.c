@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "verbs.h"
 #include "completion.h"
+#include "file.h"
 #include "show.h"
 
 #include <string.h>
@@ -240,6 +241,17 @@ static const struct verb log_verbs[] = {
 static const struct verb status_verbs[] = {
 	RUN("", "Say in few lines what runs", show_status), VERBS_END,
 };
+static const struct word save_places[] = {
+	PLACE("FILE", NULL, "where to; - prints it; unless given, the daemon's own file",
+	      .is_optional = true), WORDS_END,
+};
+static const struct verb save_verbs[] = {
+	RUN("", "Write what runs to a file that nvmfd -c reads", save, .places = save_places),
+	VERBS_END,
+};
+static const struct verb reload_verbs[] = {
+	RUN("", "Have the daemon read its file again, and say what changed", reload), VERBS_END,
+};
 static const struct verb start_verbs[] = {
 	CALL("", "Let a daemon that was started with --wait-for-rpc serve", "framework_start_init"),
 	VERBS_END,
@@ -258,6 +270,8 @@ const struct object objects[] = {
 	{ "queue", "Queues that hosts have", queue_verbs },
 	{ "device", "Devices", device_verbs },
 	{ "referral", "Other discovery controllers that hosts are told of", referral_verbs },
+	{ "save", "Write what runs to a file", save_verbs },
+	{ "reload", "Read the daemon's file again", reload_verbs },
 	{ "log", "How much the daemon logs", log_verbs },
 	{ "start", "Serve, after nvmfd --wait-for-rpc", start_verbs },
 	{ "completion", "Words for bash", completion_verbs },

@@ -246,14 +246,19 @@ static const struct bad {
 	  "f: nvmfd.engine: found 'steam', expected auto, uring or threads\n"
 	  "f: nvmfd.association_timeout: found 0, expected a number of seconds from 1 to 86400\n"
 	  "f: nvmfd.poll: found a list, expected a number from 0 to 1000000\n"
-	  "f: nvmfd.queue-entries: found an unknown key, expected devices or subsystems, or an option of nvmfd\n"
-	  "f: nvmfd.foreground: found an unknown key, expected devices or subsystems, or an option of nvmfd\n"
-	  "f: nvmfd.workerss: found an unknown key, expected devices or subsystems, or an option of nvmfd\n" },
+	  "f: nvmfd.queue-entries: found an unknown key, expected devices, discovery_only or subsystems,"
+	  " or an option of nvmfd\n"
+	  "f: nvmfd.foreground: found an unknown key, expected devices, discovery_only or subsystems,"
+	  " or an option of nvmfd\n"
+	  "f: nvmfd.workerss: found an unknown key, expected devices, discovery_only or subsystems,"
+	  " or an option of nvmfd\n" },
 	{ "{'nvmfd':{'devices':[{'name':'a/b','device':'tape:1M'},{'name':'c','device':'ramdisk:1M?nsid=2'}]}}",
 	  "f: nvmfd.devices[0].name: found 'a/b', expected 1 to 64 printable ASCII characters without slashes\n"
 	  "f: nvmfd.devices[0].device: device 'tape:1M': 'tape' is not a kind of device: there are ramdisk,"
 	  " file and null (a path with a colon is written ./...)\n"
 	  "f: nvmfd.devices[1].device: found the key nsid or uuid, expected them in the namespace\n" },
+	{ "{'nvmfd':{'discovery_only':['7']}}",
+	  "f: nvmfd.discovery_only: there is no port 7, expected the portid of one of ports\n" },
 	{ "{'nvmfd':{'devices':[{'name':'a','device':'tape:\x7f'}]}}",
 	  "f: nvmfd.devices[0].device: device 'tape:?': 'tape' is not a kind of device: there are ramdisk,"
 	  " file and null (a path with a colon is written ./...)\n" },
