@@ -72,9 +72,8 @@ static void flush_engine(struct worker *w)
 
 	if (!io_engine_pending(s->lane.io))
 		return;
-	/* Much of what the page cache has is answered within the call. */
 	io_engine_flush(s->lane.io);
-	io_engine_reap(s->lane.io);
+	io_engine_reap_at_once(s->lane.io);
 }
 
 static int open_engine(struct station *st, void *context, char *error, size_t error_size)

@@ -68,8 +68,12 @@ void io_engine_flush(struct io_engine *);
 /* Becomes readable when there is something to reap.  The reader is reap. */
 int io_engine_fd(const struct io_engine *);
 /* Calls done for what has ended; how many that were.  done may submit: that
- * wants a flush afterwards. */
+ * wants a flush afterwards.  Of much it is a part: the rest is for the next call, and
+ * the descriptor is readable. */
 unsigned int io_engine_reap(struct io_engine *);
+/* ... for as many as have ended within the flushes since: what the page cache has is
+ * answered within the call. */
+unsigned int io_engine_reap_at_once(struct io_engine *);
 /* Requests submitted or expected and not yet reaped. */
 unsigned int io_engine_pending(const struct io_engine *);
 

@@ -58,8 +58,10 @@ struct io_engine_ops {
 	/* Takes a request; never fails, never answers at once. */
 	void (*start)(struct io_engine *, struct io_request *);
 	void (*flush)(struct io_engine *);
-	/* Calls io_engine_ended for each request that has ended. */
-	unsigned int (*reap)(struct io_engine *);
+	/* Calls io_engine_ended for requests that have ended: for `most` of them at
+	 * the most, if it then says io_engine_stay_awake and knows has_more. */
+	unsigned int (*reap)(struct io_engine *, unsigned int most);
+	bool (*has_more)(const struct io_engine *, unsigned int than);
 	/* Frees the engine. */
 	void (*close)(struct io_engine *);
 };
@@ -81,6 +83,8 @@ struct io_queue {
 struct io_engine {
 	const struct io_engine_ops *ops;
 	int event_fd;
+	bool is_left_awake;		/* the descriptor is readable: more is to be reaped */
+	unsigned int ended_at_once;	/* ... while they were handed over */
 	unsigned int pending;
 	unsigned int running;		/* those that start took */
 	unsigned int max_per_fd;	/* transfers under way on a descriptor */
@@ -99,6 +103,8 @@ struct io_engine {
 unsigned int io_engine_ended(struct io_engine *, struct io_request *, int result);
 /* Makes io_engine_fd readable; any thread. */
 void io_engine_wake(struct io_engine *);
+/* ... for there is more to reap; the owner. */
+void io_engine_stay_awake(struct io_engine *);
 
 /* The two kinds.  `first_try`: which of the sets of flags in uring.c to begin
  * with; 0 outside tests. */

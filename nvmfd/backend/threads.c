@@ -222,7 +222,7 @@ static void take_ended(struct pool *p, struct list *ended)
 	pthread_mutex_unlock(&p->mutex);
 }
 
-static unsigned int threads_reap(struct io_engine *e)
+static unsigned int threads_reap(struct io_engine *e, unsigned int most)
 {
 	struct threads *t = threads_of(e);
 	unsigned int answered = 0;

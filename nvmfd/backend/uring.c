@@ -23,9 +23,8 @@
 /* Completions between two reaps; the kernel keeps what is beyond, at a price. */
 #define COMPLETIONS_MAX 4096u
 #define REAP_BATCH 64u
-/* Then it is somebody else's turn. */
+/* Rounds that may bring nothing; then it is somebody else's turn. */
 #define REAP_ROUNDS 16u
-
 struct uring {
 	struct io_engine base;
 	struct io_uring ring;
@@ -102,6 +101,8 @@ static bool enqueue(struct uring *u, struct io_request *r)
 
 static void hand_over(struct uring *u)
 {
+	unsigned int before = io_uring_cq_ready(&u->ring);
+
 	if (u->is_disabled && !enable(u)) {
 		io_engine_wake(&u->base);
 		return;
@@ -110,6 +111,7 @@ static void hand_over(struct uring *u)
 	 * if nothing else should happen. */
 	if (io_uring_sq_ready(&u->ring) && io_uring_submit(&u->ring) < 0)
 		io_engine_wake(&u->base);
+	u->base.ended_at_once += io_uring_cq_ready(&u->ring) - before;
 }
 
 static void uring_start(struct io_engine *e, struct io_request *r)
@@ -145,10 +147,12 @@ static void uring_flush(struct io_engine *e)
 		hand_over(u);
 }
 
-static unsigned int reap_batch(struct uring *u, unsigned int *answered)
+/* How many were there, `most` at the most. */
+static unsigned int reap_batch(struct uring *u, unsigned int most, unsigned int *answered)
 {
 	struct io_uring_cqe *cqes[REAP_BATCH];
-	unsigned int n = io_uring_peek_batch_cqe(&u->ring, cqes, REAP_BATCH);
+	unsigned int n = io_uring_peek_batch_cqe(&u->ring, cqes,
+						 most < REAP_BATCH ? most : REAP_BATCH);
 
 	for (unsigned int i = 0; i < n; i++) {
 		struct io_request *r = io_uring_cqe_get_data(cqes[i]);
@@ -170,16 +174,24 @@ static bool has_unhandled_work(const struct uring *u)
 	return flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
 }
 
-static unsigned int uring_reap(struct io_engine *e)
+static bool uring_has_more(const struct io_engine *e, unsigned int than)
+{
+	return io_uring_cq_ready(&((const struct uring *)e)->ring) > than;
+}
+
+static unsigned int uring_reap(struct io_engine *e, unsigned int most)
 {
 	struct uring *u = uring_of(e);
-	unsigned int answered = 0, rounds = REAP_ROUNDS;
+	unsigned int answered = 0, rounds = REAP_ROUNDS, n;
 
-	while (rounds && (reap_batch(u, &answered) || has_unhandled_work(u)))
-		rounds--;
-	/* What may be left woke us already and will not do so again. */
-	if (!rounds)
-		io_engine_wake(e);
+	for (; rounds && most; rounds--, most -= n) {
+		n = reap_batch(u, most, &answered);
+		if (!n && !has_unhandled_work(u))
+			break;
+	}
+	/* What is left woke us already and will not do so again. */
+	if (!(rounds && most) && (uring_has_more(e, 0) || has_unhandled_work(u)))
+		io_engine_stay_awake(e);
 	/* Repeats, and requests whose turn has come. */
 	if (io_uring_sq_ready(&u->ring) || !list_is_empty(&u->unsent))
 		uring_flush(e);
@@ -200,6 +212,7 @@ static const struct io_engine_ops uring_ops = {
 	.start = uring_start,
 	.flush = uring_flush,
 	.reap = uring_reap,
+	.has_more = uring_has_more,
 	.close = uring_close,
 };
 

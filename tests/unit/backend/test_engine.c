@@ -477,6 +477,56 @@ static void nothing_to_reap_is_not_readable(void **state)
 	close(fd);
 }
 
+#define MANY 32
+
+/* What the page cache has: all is there to be reaped after the flush. */
+static void read_many(struct io_engine *e, struct call *c, char (*b)[512], int fd)
+{
+	for (int i = 0; i < MANY; i++)
+		submit(e, &c[i], IO_READ, fd, 0, b[i], 512);
+	io_engine_flush(e);
+}
+
+static void much_is_answered_in_parts(void **state)
+{
+	struct io_engine *e = *state;
+	char b[MANY][512] = { { 0 } };
+	struct call c[MANY];
+	int fd = scratch_file(0);
+	unsigned int n, sum;
+
+	if (!strcmp(io_engine_name(e), "threads"))
+		NOT_HERE("threads end one after the other");
+	assert_int_equal(run(e, IO_WRITE, fd, 0, b, 512), 512);
+	read_many(e, c, b, fd);
+	for (sum = 0; sum < MANY; sum += n) {
+		/* What is left has to wake without anything else happening. */
+		assert_true(can_reap_within(e, 10000));
+		n = io_engine_reap(e);
+		assert_in_range(n, 0, sum ? 8 : 4);
+	}
+	assert_int_equal(io_engine_pending(e), 0);
+	close(fd);
+}
+
+static void what_ended_within_the_flush_is_answered_behind_it(void **state)
+{
+	struct io_engine *e = *state;
+	char b[MANY][512] = { { 0 } };
+	struct call c[MANY];
+	int fd = scratch_file(0);
+
+	if (!strcmp(io_engine_name(e), "threads"))
+		NOT_HERE("nothing ends within a flush of threads");
+	assert_int_equal(run(e, IO_WRITE, fd, 0, b, 512), 512);
+	io_engine_reap_at_once(e);
+	assert_int_equal(io_engine_reap_at_once(e), 0);
+	read_many(e, c, b, fd);
+	assert_int_equal(io_engine_reap_at_once(e), MANY);
+	assert_int_equal(io_engine_pending(e), 0);
+	close(fd);
+}
+
 struct opener {
 	struct io_engine *e;
 	int result;
@@ -718,6 +768,8 @@ int main(void)
 		EACH(hung_syncs_hold_up_no_transfer),
 		EACH(a_word_from_another_thread_wakes),
 		EACH(nothing_to_reap_is_not_readable),
+		EACH(much_is_answered_in_parts),
+		EACH(what_ended_within_the_flush_is_answered_behind_it),
 		EACH(may_be_opened_by_another_thread),
 		EACH(may_be_polled_by_epoll),
 		EACH(closes_while_a_device_hangs),
