@@ -99,6 +99,7 @@ struct queue {
 	struct worker_message ask, end, leave;
 	/* When the last command came, ns: the owner's keep alive reads it. */
 	_Atomic uint64_t last_command;
+	struct health_total done;	/* by its host, completed */
 };
 
 enum notice { NOTICE_NAMESPACES, NOTICE_DISCOVERY, NOTICES };

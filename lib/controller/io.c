@@ -32,15 +32,20 @@ static bool is_fua(const struct request *r)
 
 static void count(const struct request *r)
 {
+	struct health_total *done = &r->queue->done;
 	struct ns_lane *l = r->lane;
 	uint64_t sectors = r->op.length / 512;
 
 	if (r->op.opcode == BACKEND_READ) {
 		lane_add(&l->reads, 1);
 		lane_add(&l->sectors_read, sectors);
+		done->reads++;
+		done->sectors_read += sectors;
 	} else if (r->op.opcode == BACKEND_WRITE) {
 		lane_add(&l->writes, 1);
 		lane_add(&l->sectors_written, sectors);
+		done->writes++;
+		done->sectors_written += sectors;
 	}
 }
 

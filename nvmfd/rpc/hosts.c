@@ -16,7 +16,7 @@ static void look(struct station *st, void *context)
 	census_take(st, context);
 }
 
-static void free_census(struct census *n)
+void rpc_free_census(struct census *n)
 {
 	if (!n)
 		return;
@@ -36,7 +36,7 @@ static struct census *make_census(unsigned int room)
 	n->controller_room = n->queue_room = room;
 	if (n->controllers && n->queues)
 		return n;
-	free_census(n);
+	rpc_free_census(n);
 	return NULL;
 }
 
@@ -45,8 +45,7 @@ static bool had_room(const struct census *n)
 	return n->controller_count <= n->controller_room && n->queue_count <= n->queue_room;
 }
 
-/* Everybody who is connected; NULL: the call has ended. */
-static struct census *take_census(struct rpc_call *c)
+struct census *rpc_take_census(struct rpc_call *c)
 {
 	struct service *s = rpc_target_of(c)->service;
 	unsigned int room = target_queues(&s->target) + ROOM_TO_SPARE;
@@ -66,7 +65,7 @@ static struct census *take_census(struct rpc_call *c)
 		if (had_room(n))
 			return n;
 		room = n->queue_count + n->controller_count + ROOM_TO_SPARE;
-		free_census(n);
+		rpc_free_census(n);
 	}
 }
 
@@ -109,7 +108,7 @@ void rpc_get_controllers(struct rpc_call *c)
 {
 	const struct nqn_params *p = c->params;
 	const struct subsystem *s = rpc_find_subsystem(c, p->nqn);
-	struct census *n = s ? take_census(c) : NULL;
+	struct census *n = s ? rpc_take_census(c) : NULL;
 	json_t *list;
 
 	if (!n)
@@ -121,7 +120,7 @@ void rpc_get_controllers(struct rpc_call *c)
 		if (is_of(rpc_snapshot(c), s, e->life, e->is_discovery))
 			json_array_append_new(list, show_controller(e));
 	}
-	free_census(n);
+	rpc_free_census(n);
 	rpc_result(c, list);
 }
 
@@ -129,7 +128,7 @@ void rpc_get_qpairs(struct rpc_call *c)
 {
 	const struct nqn_params *p = c->params;
 	const struct subsystem *s = rpc_find_subsystem(c, p->nqn);
-	struct census *n = s ? take_census(c) : NULL;
+	struct census *n = s ? rpc_take_census(c) : NULL;
 	json_t *list;
 
 	if (!n)
@@ -141,7 +140,7 @@ void rpc_get_qpairs(struct rpc_call *c)
 		if (e->life && is_of(rpc_snapshot(c), s, e->life, e->is_discovery))
 			json_array_append_new(list, show_queue(rpc_snapshot(c), e));
 	}
-	free_census(n);
+	rpc_free_census(n);
 	rpc_result(c, list);
 }
 
@@ -205,7 +204,7 @@ static json_t *show_worker(const struct snapshot *all, const struct census *n,
 
 void rpc_get_stats(struct rpc_call *c)
 {
-	struct census *n = take_census(c);
+	struct census *n = rpc_take_census(c);
 	json_t *groups;
 
 	if (!n)
@@ -213,7 +212,7 @@ void rpc_get_stats(struct rpc_call *c)
 	groups = json_array();
 	for (unsigned int i = 0; i < rpc_target_of(c)->service->target.station_count; i++)
 		json_array_append_new(groups, show_worker(rpc_snapshot(c), n, i));
-	free_census(n);
+	rpc_free_census(n);
 	rpc_result(c, json_pack("{s:I, s:o}", "tick_rate", (json_int_t)NS_PER_S, "poll_groups",
 				groups));
 }

@@ -62,6 +62,7 @@ const struct rpc_method rpc_methods[] = {
 	{ "nvmfd_remove_port", RPC_RUNTIME, rpc_own_remove_port, &rpc_own_port_params },
 	{ "nvmfd_link_port", RPC_RUNTIME, rpc_own_link_port, &rpc_own_link_params },
 	{ "nvmfd_unlink_port", RPC_RUNTIME, rpc_own_unlink_port, &rpc_own_link_params },
+	{ "nvmfd_get_iostat", RPC_RUNTIME, rpc_own_get_iostat, NULL },
 	{ "nvmfd_get_config", RPC_RUNTIME, rpc_own_get_config, NULL },
 	{ "nvmfd_save_config", RPC_RUNTIME, rpc_own_save_config, NULL },
 	{ "nvmfd_reload", RPC_RUNTIME, rpc_own_reload, NULL },

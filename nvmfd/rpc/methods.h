@@ -126,6 +126,8 @@ void rpc_own_remove_port(struct rpc_call *);
 void rpc_own_link_port(struct rpc_call *);
 void rpc_own_unlink_port(struct rpc_call *);
 
+void rpc_own_get_iostat(struct rpc_call *);
+
 void rpc_own_get_config(struct rpc_call *);
 void rpc_own_save_config(struct rpc_call *);
 void rpc_own_reload(struct rpc_call *);

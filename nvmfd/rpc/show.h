@@ -5,6 +5,7 @@
 
 #include "rpc/target.h"
 
+struct census;
 struct device_spec;
 
 json_t *show_hex(const uint8_t *bytes, unsigned int count);
@@ -19,6 +20,9 @@ bool show_spec(const struct device *, struct device_spec *);
 
 /* True; or, where `r` is an error of the model, this code and its sentence. */
 void rpc_end_change(struct rpc_call *, int r, int code);
+/* Everybody who is connected; NULL: the call has ended. */
+struct census *rpc_take_census(struct rpc_call *);
+void rpc_free_census(struct census *);
 /* NULL: there is none, and the call has ended. */
 const struct subsystem *rpc_find_subsystem(struct rpc_call *, const char *nqn);
 

@@ -268,6 +268,42 @@ class ChangeCase(NvmfctlCase):
                             ('device add frob:1', 'frob'), ('device rescan none', 'none')):
             self.assert_refused(*words.split(), says=says)
 
+    def test_top(self):
+        _, address = self.add()
+        with Controller(address, NQN, host=Host(HOST)) as controller:
+            queue, = controller.io_queues(1)
+            top = subprocess.Popen([NVMFCTL, '-s', self.path, '-j', 'top', 'count=1'], stdout=subprocess.PIPE,
+                                   text=True)
+            while top.poll() is None:
+                queue.run(wire.write(3, 0, 8), bytes(4096))
+            shown = json.loads(top.stdout.read())
+            top.stdout.close()
+            for row in shown['namespaces'] + shown['hosts']:
+                self.assertGreater(row['writes'], 0)
+                self.assertAlmostEqual(row['bytes_written'] / row['writes'], 4096, delta=2048)
+                self.assertEqual((row['reads'], row['bytes_read'], row['subsystem']), (0, 0, NQN))
+            self.assertEqual(([row['nsid'] for row in shown['namespaces']],
+                              [row['host'] for row in shown['hosts']]), ([3], [HOST]))
+            plain = self.show('top', 'count=2')
+            self.assertNotIn('\033', plain)
+            self.assertEqual(plain.count('NSID'), 2)
+            self.assertEqual(self.on_terminal('top', 'count=2').count('\033[H\033[J'), 2)
+        self.assert_refused('top', 'interval=100000', says='at most', status=MISTAKEN)
+
+    def on_terminal(self, *args):
+        ours, theirs = os.openpty()
+        with subprocess.Popen([NVMFCTL, '-s', self.path, *args], stdout=theirs) as ran:
+            os.close(theirs)
+            shown = b''
+            try:
+                while more := os.read(ours, 65536):
+                    shown += more
+            except OSError:         # the other end is closed
+                pass
+            os.close(ours)
+        self.assertEqual(ran.returncode, 0)
+        return shown.decode()
+
     def test_referrals_and_the_log(self):
         self.show('referral', 'add', '192.0.2.1', '8009')
         self.assertEqual(self.rows('referral'), [{'address': '192.0.2.1', 'service': '8009',
@@ -451,7 +487,7 @@ class StepCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.objects = rows_of(help_of(), '[a-z]+')
-        cls.verbs = [(o, v) for o in cls.objects for v in rows_of(help_of(o), '[a-z]+')]
+        cls.verbs = [(o, v) for o in cls.objects for v in re.findall(r'^  ([a-z]+) {2,}', help_of(o), re.M)]
         cls.page = {words: (usage, text) for words, usage, text in VERB_ITEM.findall(
             (daemon.ROOT / 'docs/man/nvmfctl.1').read_text())}
 
@@ -475,7 +511,8 @@ class StepCase(unittest.TestCase):
         table = dict(re.findall(r"\['(.*)'\]='(.*)'$", script, re.M))
         self.assertEqual(table['/'].split(), self.objects)
         for o in self.objects:
-            self.assertEqual(table['/' + o].split(), [v for p, v in self.verbs if p == o])
+            keys = [key + '=' for key in rows_of(help_of(o), '[a-z]+(?==)')]
+            self.assertEqual(table['/' + o].split(), [v for p, v in self.verbs if p == o] or keys)
         for verb in self.verbs:
             places, keys = self.words(verb)
             name = ' '.join(verb)

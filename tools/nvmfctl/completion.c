@@ -34,6 +34,8 @@ static void print_names(void)
 		printf("\t['/%s']='", o->name);
 		for (const struct verb *v = o->verbs; has_verbs(o) && v->name; v++)
 			printf("%s ", v->name);
+		if (!has_verbs(o))
+			print_keys(o->verbs->keys);
 		printf("'\n");
 	}
 }

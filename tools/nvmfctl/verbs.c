@@ -3,6 +3,7 @@
 #include "completion.h"
 #include "file.h"
 #include "show.h"
+#include "top.h"
 
 #include <string.h>
 
@@ -241,6 +242,15 @@ static const struct verb log_verbs[] = {
 static const struct verb status_verbs[] = {
 	RUN("", "Say in few lines what runs", show_status), VERBS_END,
 };
+static const struct word top_keys[] = {
+	KEY("interval", "interval", "seconds between two looks; 1", .kind = WORD_NUMBER),
+	KEY("count", "count", "how many; for ever", .kind = WORD_NUMBER), WORDS_END,
+};
+static const struct verb top_verbs[] = {
+	RUN("", "Show what is read and written now, by namespace and by host", top,
+	    .keys = top_keys),
+	VERBS_END,
+};
 static const struct word save_places[] = {
 	PLACE("FILE", NULL, "where to; - prints it; unless given, the daemon's own file",
 	      .is_optional = true), WORDS_END,
@@ -262,6 +272,7 @@ static const struct verb completion_verbs[] = {
 
 const struct object objects[] = {
 	{ "status", "What runs, in few lines", status_verbs },
+	{ "top", "What is done now, by namespace and by host", top_verbs },
 	{ "subsystem", "Subsystems", subsystem_verbs },
 	{ "ns", "Namespaces", ns_verbs },
 	{ "port", "Where it listens, and what is served there", port_verbs },
