@@ -11,7 +11,8 @@ import rpc_pairs
 from case import RoomCase, read_blocks, write_blocks
 from nvmetcp import Controller, Host
 from rpc import Caller, RpcError
-from wicked import WickedCase
+from wicked import MIB, WickedCase
+from wire import Sc
 
 PAIRS = pathlib.Path(__file__).with_name('rpc_pairs.json')
 NQN = 'nqn.2026-11.org.example:made'
@@ -159,6 +160,22 @@ class Changes(WickedCase):
                 self.caller.call('nvmf_subsystem_remove_ns', nqn=self.target.nqn, nsid=nsid)
                 self.assertEqual(controller.namespaces(), [1])
             self.caller.call('bdev_malloc_delete', name='m')
+
+    def test_a_ram_disk_grows_and_shrinks_below_its_hosts(self):
+        """The bystander's is this very disk, and he never leaves its first 12 MiB."""
+        name = self.caller.call('bdev_get_bdevs')[0]['name']
+        controller = self.controller(host=Host(HOST))
+        queue = controller.io_queues(1)[0]
+        for turn in range(20):
+            for size in (64 * MIB, 12 * MIB):
+                self.caller.call('nvmfd_resize_device', name=name, size=size)
+                self.assertEqual(controller.identify_namespace(1).nsze, size // 512)
+                last = size // 512 - 8
+                self.assertEqual(read_blocks(queue, last, 8).data, bytes(4096))
+                if size > 12 * MIB:
+                    self.assert_success(write_blocks(queue, last, bytes([turn + 1]) * 4096))
+            self.assert_status(read_blocks(queue, 12 * MIB // 512, 8), Sc.LBA_OUT_OF_RANGE)
+        self.caller.call('nvmfd_resize_device', name=name, size=16 * MIB)
 
     def test_asking_who_is_connected_disturbs_nobody(self):
         for _ in range(300):

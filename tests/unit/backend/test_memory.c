@@ -4,6 +4,7 @@
 
 #include "backend/registry.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -275,6 +276,93 @@ static void a_hold_ends_where_somebody_writes(void **state)
 	backend_close(b);
 }
 
+/* ---- another size ------------------------------------------------------------------------ */
+
+static void resized(struct backend *b, uint64_t bytes, uint64_t expected)
+{
+	uint64_t now = 0;
+
+	assert_int_equal(backend_resize(b, bytes, &now), 0);
+	assert_int_equal(now, expected);
+}
+
+static bool is_all(const uint8_t *at, uint8_t value, size_t n)
+{
+	while (n && at[n - 1] == value)
+		n--;
+	return !n;
+}
+
+/* From nothing that fills a page to many MiB and back; what was cut off is zeros. */
+static void memory_grows_and_shrinks(void **state)
+{
+	static uint8_t data[5 << 20];
+	struct backend *b = open_size(BACKEND_MEMORY, 1536);
+	const uint8_t *at = backend_lend(b, 0);
+
+	memset(data, 'x', sizeof(data));
+	assert_int_equal(run(b, BACKEND_WRITE, 0, data, 1536), 0);
+	resized(b, 0, 1536);
+	resized(b, sizeof(data), sizeof(data));
+	assert_ptr_equal(backend_lend(b, 0), at);
+	assert_true(is_all(at, 'x', 1536));
+	assert_true(is_all(at + 1536, 0, sizeof(data) - 1536));
+	assert_int_equal(run(b, BACKEND_WRITE, 0, data, sizeof(data)), 0);
+	resized(b, (1 << 20) + 512, (1 << 20) + 512);
+	assert_true(is_all(at, 'x', (1 << 20) + 512));
+	assert_true(is_all(at + (1 << 20) + 512, 0, sizeof(data) - (1 << 20) - 512));
+	backend_close(b);
+}
+
+/* Who was at it when the disk shrank may still write there: not so that it shows. */
+static void late_writes_do_not_come_back(void **state)
+{
+	struct backend *b = open_size(BACKEND_MEMORY, 1 << 20);
+	const uint8_t *at = backend_lend(b, 0);
+	char data[4096];
+
+	memset(data, 'y', sizeof(data));
+	resized(b, 8192 + 512, 8192 + 512);
+	assert_int_equal(run(b, BACKEND_WRITE, 8192, data, 4096), 0);
+	assert_int_equal(run(b, BACKEND_WRITE, 65536, data, 4096), 0);
+	resized(b, 2 << 20, 2 << 20);
+	assert_true(is_all(at + 8192, 'y', 512));
+	assert_true(is_all(at + 8192 + 512, 0, (2 << 20) - 8192 - 512));
+	backend_close(b);
+}
+
+/* Addresses are bounded: it says so, and is what it was. */
+static void memory_can_not_grow_for_ever(void **state)
+{
+	struct backend *b = open_size(BACKEND_MEMORY, 8192);
+	uint64_t now;
+
+	assert_int_equal(backend_resize(b, UINT64_C(1) << 62, &now), -ENOMEM);
+	resized(b, 0, 8192);
+	backend_close(b);
+}
+
+/* A held page stays; a shrinking disk waits for it, and nobody sees half a block. */
+static void blocks_stay_whole_while_it_shrinks(void **state)
+{
+	struct backend *b = open_size(BACKEND_MEMORY, BLOCKS * 4096);
+	struct tearer t[4];
+	uint64_t now;
+
+	for (int i = 0; i < 4; i++) {
+		t[i] = (struct tearer){ .b = b, .is_reader = i % 2,
+					.pattern = (uint8_t)(i * 85) };
+		pthread_create(&t[i].id, NULL, tear, &t[i]);
+	}
+	for (int turn = 0; turn < 2000; turn++)
+		backend_resize(b, (uint64_t)(1 + turn % BLOCKS) * 4096, &now);
+	for (int i = 0; i < 4; i++) {
+		pthread_join(t[i].id, NULL);
+		assert_int_equal(t[i].torn, 0);
+	}
+	backend_close(b);
+}
+
 /* Of the mapping that holds this address: what the kernel was advised of it. */
 static bool is_to_be_huge(const void *address)
 {
@@ -325,6 +413,10 @@ int main(void)
 		cmocka_unit_test(held_pages_do_not_change),
 		cmocka_unit_test(a_hold_ends_where_somebody_writes),
 		cmocka_unit_test(memory_never_tears_a_block),
+		cmocka_unit_test(memory_grows_and_shrinks),
+		cmocka_unit_test(late_writes_do_not_come_back),
+		cmocka_unit_test(memory_can_not_grow_for_ever),
+		cmocka_unit_test(blocks_stay_whole_while_it_shrinks),
 		cmocka_unit_test(memory_asks_for_huge_pages_where_all_of_it_fits),
 		cmocka_unit_test(null_reads_zeros),
 		cmocka_unit_test(wrong_descriptions_are_refused),
