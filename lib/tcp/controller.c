@@ -46,14 +46,15 @@ static bool can_omit_response(struct tcp_conn *conn, const struct capsule *c)
 	       ++conn->since_response < conn->entries / 4;
 }
 
-/* Header of the C2HData PDU that carries all of a read's data. */
-static uint32_t build_data_header(struct tcp_conn *conn, void *at,
-				  const struct capsule *c, bool is_success)
+/* Header of a C2HData PDU: `length` of the read's bytes, from `offset` on. */
+static uint32_t build_data_header(struct tcp_conn *conn, void *at, const struct capsule *c,
+				  uint32_t offset, uint32_t length, bool is_success)
 {
-	uint8_t flags = TCP_FLAG_LAST | (is_success ? TCP_FLAG_SUCCESS : 0);
+	uint8_t flags = offset + length < c->length ? 0 :
+			TCP_FLAG_LAST | (is_success ? TCP_FLAG_SUCCESS : 0);
 
 	return pdu_build_data(at, &conn->format, TCP_PDU_C2H_DATA, flags,
-			      capsule_cid(c), 0, 0, c->length);
+			      capsule_cid(c), 0, offset, length);
 }
 
 static uint32_t data_header_length(const struct tcp_conn *conn)
@@ -65,20 +66,20 @@ static uint32_t data_header_length(const struct tcp_conn *conn)
 	       conn->format.alignment;
 }
 
-/* What follows the data: its digest (of lent data it is made as the data is sent), and
- * the response unless omitted. */
-static uint32_t build_behind_data(struct tcp_conn *conn, uint8_t *at,
-				  const struct capsule *c, bool is_success)
+/* What follows `length` bytes from `offset` on: their digest (of lent data it is made as
+ * the data is sent), and behind the last of them the response unless omitted. */
+static uint32_t build_behind_data(struct tcp_conn *conn, uint8_t *at, const struct capsule *c,
+				  uint32_t offset, uint32_t length, bool is_success)
 {
 	uint32_t used = 0;
 
 	if (conn->format.data_digest) {
-		le32 digest = c->lent ? le32_of(0) : digest_of(c->data, c->length);
+		le32 digest = c->lent ? le32_of(0) : digest_of(c->data + offset, length);
 
 		memcpy(at, &digest, sizeof(digest));
 		used = sizeof(digest);
 	}
-	if (!is_success)
+	if (!is_success && offset + length == c->length)
 		used += build_response(conn, at + used, c);
 	return used;
 }
@@ -100,18 +101,15 @@ static bool reserve(struct capsule *c, uint32_t length)
 	return true;
 }
 
-/* With a data digest the bytes must be those that it was made of, all of them, and may
- * have to be copied when they are sent: so they are few. */
 static bool lend(struct capsule *c, const void *data, uint32_t length, uint32_t block_size)
 {
 	const struct tcp_conn *conn = c->queue->connection;
-	bool has_digest = conn->format.data_digest;
 
-	if (conn->state != TCP_STATE_READY || (has_digest && length > TCP_PACKED_MAX))
+	if (conn->state != TCP_STATE_READY)
 		return false;
 	c->data = (uint8_t *)(uintptr_t)data;
 	c->length = length;
-	c->lent = has_digest ? length : block_size;
+	c->lent = block_size;
 	return true;
 }
 
@@ -120,28 +118,51 @@ static void send_reserved(struct tcp_conn *conn, struct capsule *c)
 {
 	uint8_t *at = c->data - data_header_length(conn);
 	bool is_success = can_omit_response(conn, c);
-	uint32_t used = build_data_header(conn, at, c, is_success) + c->length;
+	uint32_t used = build_data_header(conn, at, c, 0, c->length, is_success) + c->length;
 
-	tx_commit(conn, used + build_behind_data(conn, at + used, c, is_success));
+	tx_commit(conn, used + build_behind_data(conn, at + used, c, 0, c->length, is_success));
+}
+
+/* One PDU, its data where it lies. */
+static bool refer_to_data(struct tcp_conn *conn, struct capsule *c, uint32_t offset,
+			  uint32_t length, bool is_success)
+{
+	uint8_t *at = tx_room(conn, PDU_HEADER_ROOM);
+	uint32_t behind;
+
+	if (!at)
+		return false;
+	tx_commit(conn, build_data_header(conn, at, c, offset, length, is_success));
+	if (!tx_refer(conn, c->data + offset, length, c))
+		return false;
+	at = tx_room(conn, PDU_HEADER_ROOM);
+	if (!at)
+		return false;
+	behind = build_behind_data(conn, at, c, offset, length, is_success);
+	if (behind)
+		tx_commit(conn, behind);
+	return true;
+}
+
+/* Lent data and its digest are of one moment, and may have to be copied when they are
+ * sent: so each PDU has little of it. */
+static uint32_t data_of_one_pdu(const struct tcp_conn *conn, const struct capsule *c)
+{
+	bool is_large = c->lent && conn->format.data_digest && c->length > TCP_PACKED_MAX;
+
+	return is_large ? TCP_PACKED_MAX : c->length;
 }
 
 static void send_referred(struct tcp_conn *conn, struct capsule *c)
 {
 	bool is_success = can_omit_response(conn, c);
-	uint8_t *at = tx_room(conn, PDU_HEADER_ROOM);
-	uint32_t behind;
+	uint32_t most = data_of_one_pdu(conn, c), length;
 
-	if (!at)
-		return;
-	tx_commit(conn, build_data_header(conn, at, c, is_success));
-	if (!tx_refer(conn, c->data, c->length, c))
-		return;
-	at = tx_room(conn, PDU_HEADER_ROOM);
-	if (!at)
-		return;
-	behind = build_behind_data(conn, at, c, is_success);
-	if (behind)
-		tx_commit(conn, behind);
+	for (uint32_t at = 0; at < c->length; at += length) {
+		length = c->length - at < most ? c->length - at : most;
+		if (!refer_to_data(conn, c, at, length, is_success))
+			return;
+	}
 }
 
 static void send_response(struct tcp_conn *conn, struct capsule *c)

@@ -9,8 +9,8 @@
  * Lent data is storage that others write to.  What is offered to the socket is held
  * until the socket has taken its copy.  When that ends in the middle of a block, the
  * rest of the block is copied before it is released, so that a block never leaves in
- * two states; what was not offered may still change.  With a data digest all of a PDU's
- * data is treated as one block is, and the digest made while it is held.
+ * two states; what was not offered may still change.  With a data digest an item is all
+ * of a PDU's data and treated as one block is, and the digest made while it is held.
  */
 #include "tcp/internal.h"
 #include "pdu/digest.h"
@@ -29,7 +29,7 @@ struct tcp_item {
 	uint32_t length;
 	struct tcp_chunk *chunk;	/* that the bytes lie in */
 	struct capsule *owner;		/* that wants to know when they have left */
-	uint32_t lent;			/* not 0: storage of the owner's, see struct capsule */
+	uint32_t lent;			/* not 0: storage of the owner's, in such blocks */
 	uint32_t held;			/* bytes of it that nobody changes just now */
 };
 
@@ -282,6 +282,12 @@ static void add_digest(struct tcp_item *item)
 	memcpy((void *)(uintptr_t)item[1].bytes, &digest, sizeof(digest));
 }
 
+/* What must be of one moment at least. */
+static uint32_t unit_of(const struct tcp_conn *conn, const struct tcp_item *item)
+{
+	return conn->format.data_digest ? item->length : item->lent;
+}
+
 /*
  * Makes sure that an item's bytes stay as they are while they are sent: how many of
  * them do; 0: none just now, or (the connection is dead) no memory.  Who holds
@@ -291,7 +297,7 @@ static uint32_t settle(struct tcp_conn *conn, struct tcp_item *item, bool may_wa
 {
 	uint32_t length = hold(conn, item, may_wait);
 
-	if (length < item->lent) {
+	if (length < unit_of(conn, item)) {
 		if (length)
 			conn->queue->sink->release(item->owner, place_in_data(item), length);
 		item->held = 0;
@@ -319,20 +325,31 @@ static const struct tcp_item *first_left(const struct tcp_conn *conn, size_t len
 	return NULL;
 }
 
+/* How many bytes follow the first `leaving` ones in the same block. */
+static uint32_t rest_of_block(const struct tcp_conn *conn, const struct tcp_item *item,
+			      uint32_t leaving)
+{
+	uint32_t part;
+
+	if (conn->format.data_digest)
+		return leaving ? item->length - leaving : 0;
+	part = (place_in_data(item) + leaving) % item->lent;
+	return part ? item->lent - part : 0;
+}
+
 /* A copy of the rest of the block of which only the beginning leaves; NULL: there is
  * none, or (the connection is dead) no memory. */
 static struct tcp_chunk *copy_rest_of_block(struct tcp_conn *conn, size_t length)
 {
 	struct tcp_chunk *chunk;
-	uint32_t leaving, part, rest;
+	uint32_t leaving, rest;
 	const struct tcp_item *item = first_left(conn, length, &leaving);
 
 	if (!item || !item->lent)
 		return NULL;
-	part = (place_in_data(item) + leaving) % item->lent;
-	if (!part)
+	rest = rest_of_block(conn, item, leaving);
+	if (!rest)
 		return NULL;
-	rest = item->lent - part;
 	chunk = take_chunk(conn, rest + sizeof(*chunk), conn->memory.take);
 	if (!chunk) {
 		tcp_drop(conn, "out of memory for the rest of a block");
@@ -391,6 +408,25 @@ void tx_discard(struct tcp_conn *conn)
 	retire_chunk(conn);
 }
 
+/*
+ * A digest reads all of its data at once, and waits for memory at the beginning of each
+ * page: so that of the next one is asked for in time.  Behind an item lie the digest and
+ * the next header, then the next data.
+ */
+#define AHEAD 1024u
+
+/* In line always: a call that only prefetches has no effect, thinks gcc, and drops it. */
+__attribute__((always_inline))
+static inline void ask_for_next(const struct tcp_conn *conn, const struct tcp_item *item)
+{
+	const struct tcp_item *next = item + 2;
+
+	if (next >= conn->tx.items + conn->tx.tail || !next->lent)
+		return;
+	for (uint32_t at = 0; at < AHEAD && at < next->length; at += 64)
+		__builtin_prefetch(next->bytes + at);
+}
+
 /* What can't be held now ends the vector, and is the first that the next one holds:
  * that one waits, holding nothing else, for who writes there. */
 unsigned int tcp_tx_vector(struct tcp_conn *conn, struct iovec *vector,
@@ -408,6 +444,8 @@ unsigned int tcp_tx_vector(struct tcp_conn *conn, struct iovec *vector,
 		if (sum >= part && conn->tx.bytes - sum >= part)
 			break;
 		if (item->lent) {
+			if (conn->format.data_digest)
+				ask_for_next(conn, item);
 			length = settle(conn, item, !holds);
 			if (!length)
 				break;
