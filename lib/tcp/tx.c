@@ -409,11 +409,11 @@ void tx_discard(struct tcp_conn *conn)
 }
 
 /*
- * A digest reads all of its data at once, and waits for memory at the beginning of each
- * page: so that of the next one is asked for in time.  Behind an item lie the digest and
- * the next header, then the next data.
+ * Whoever reads cold data, a digest or the socket's copy, waits for memory at the beginning
+ * of each page; further on the processor sees what is coming.  So the beginning of the next
+ * data is asked for in time: it lies two items on, behind a digest, a response, a header.
  */
-#define AHEAD 1024u
+#define AHEAD 256u
 
 /* In line always: a call that only prefetches has no effect, thinks gcc, and drops it. */
 __attribute__((always_inline))
@@ -444,8 +444,7 @@ unsigned int tcp_tx_vector(struct tcp_conn *conn, struct iovec *vector,
 		if (sum >= part && conn->tx.bytes - sum >= part)
 			break;
 		if (item->lent) {
-			if (conn->format.data_digest)
-				ask_for_next(conn, item);
+			ask_for_next(conn, item);
 			length = settle(conn, item, !holds);
 			if (!length)
 				break;
