@@ -6,6 +6,9 @@
 
 /* One connection may hold this part of the worker's buffers. */
 #define HELD_SHARE 16
+/* ... and so many bytes where somebody has little to do: what has been asked for comes all
+ * at once, and the kernel takes it in while he waits. */
+#define HELD_BESIDE_BRIEF (512u << 10)
 #define MODEST_MOST 65536u
 /* Requests that a worker keeps though nobody needs them. */
 #define STOCK_MOST 256
@@ -149,6 +152,13 @@ const uint8_t *request_in_capsule(const struct request *r)
 
 /* ---- buffers -------------------------------------------------------------------------- */
 
+static size_t held_most(const struct worker *w)
+{
+	size_t share = pool_size(w->pool) / HELD_SHARE;
+
+	return worker_has_brief(w) && share > HELD_BESIDE_BRIEF ? HELD_BESIDE_BRIEF : share;
+}
+
 /*
  * How much one connection may hold: a share of the pool, and never more than is
  * left for the others.  A host that asks for much and takes or sends nothing
@@ -156,11 +166,11 @@ const uint8_t *request_in_capsule(const struct request *r)
  */
 static bool may_hold(const struct queue *q, uint32_t length)
 {
-	const struct pool *pool = q->station->worker->pool;
+	const struct worker *w = q->station->worker;
 	size_t block = pool_block(length);
 
-	return !q->held || (q->held + block <= pool_size(pool) / HELD_SHARE &&
-			    q->held + block <= pool_free(pool));
+	return !q->held || (q->held + block <= held_most(w) &&
+			    q->held + block <= pool_free(w->pool));
 }
 
 static bool take_now(struct request *r, uint32_t length, enum pool_urgency urgency)

@@ -25,7 +25,7 @@ static enum qpair_progress end(struct qpair *q, const char *reason)
 static enum qpair_progress hear_end(struct qpair *q)
 {
 	if (q->tcp.state == TCP_STATE_READY)
-		qpair_send(q);
+		qpair_send_all(q);
 	return end(q, NULL);
 }
 
@@ -59,9 +59,14 @@ static ssize_t receive_once(struct qpair *q, const struct qpair_buffer *buffer,
 	int n = 0;
 	ssize_t got;
 
+	if (q->turn && placed > q->turn) {
+		placed = q->turn;
+		size = 0;
+	}
 	if (placed)
 		iov[n++] = (struct iovec){ where, placed };
-	iov[n++] = (struct iovec){ buffer->bytes, size };
+	if (size)
+		iov[n++] = (struct iovec){ buffer->bytes, size };
 	*wanted = placed + size;
 	got = q->net.ops->receive(&q->net, iov, n);
 	if (got > 0)
@@ -93,33 +98,81 @@ enum qpair_progress qpair_receive(struct qpair *q, const struct qpair_buffer *bu
 	return QPAIR_MORE;
 }
 
-enum qpair_progress qpair_send(struct qpair *q)
+/* A small batch leaves at once: to stop in the middle of it costs more than it gives. */
+static size_t turn_of(const struct qpair *q)
+{
+	return q->turn && tcp_output(&q->tcp) > SMALL_BATCH ? q->turn : SIZE_MAX;
+}
+
+/* How much of what is queued one vector shall carry. */
+static size_t part_of(const struct qpair *q)
+{
+	return q->sends_parts && tcp_output(&q->tcp) <= SMALL_BATCH ? SMALL_PART : turn_of(q);
+}
+
+/* The pieces that hold the first `most` bytes, the last of them shortened: a vector ends
+ * with the piece that makes it long enough, which may be a long one. */
+static unsigned int cut(struct iovec *iov, unsigned int n, size_t most)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		if (iov[i].iov_len >= most) {
+			iov[i].iov_len = most;
+			return i + 1;
+		}
+		most -= iov[i].iov_len;
+	}
+	return n;
+}
+
+/* One vectored send: the stream's answer. */
+static ssize_t send_once(struct qpair *q, size_t part, size_t turn)
 {
 	struct iovec iov[SEND_PIECES];
-	bool is_small = tcp_output(&q->tcp) <= SMALL_BATCH;
-	size_t part = q->sends_parts && is_small ? SMALL_PART : SIZE_MAX;
+	unsigned int n = tcp_tx_vector(&q->tcp, iov, SEND_PIECES, part);
+	ssize_t sent = 0;
 
-	q->wants_write = false;
+	if (q->tcp.state != TCP_STATE_DEAD) {
+		if (turn < SIZE_MAX)
+			n = cut(iov, n, 2 * turn);
+		sent = q->net.ops->send(&q->net, iov, (int)n);
+	}
+	tcp_tx_done(&q->tcp, sent > 0 ? (size_t)sent : 0);
+	return sent;
+}
+
+enum qpair_progress qpair_send(struct qpair *q)
+{
+	size_t part = part_of(q), turn = turn_of(q), sum = 0;
+
+	q->wants_write = q->has_more = false;
 	/* What a dead connection has queued may end in the middle of a PDU. */
 	while (tcp_has_output(&q->tcp) && q->tcp.state != TCP_STATE_DEAD) {
-		unsigned int n = tcp_tx_vector(&q->tcp, iov, SEND_PIECES, part);
-		ssize_t sent = 0;
+		ssize_t sent;
 
-		if (q->tcp.state != TCP_STATE_DEAD)
-			sent = q->net.ops->send(&q->net, iov, (int)n);
-		tcp_tx_done(&q->tcp, sent > 0 ? (size_t)sent : 0);
+		if (sum >= turn) {
+			q->has_more = true;
+			return QPAIR_MORE;
+		}
+		sent = send_once(q, part, turn);
 		if (sent == -EAGAIN) {
 			q->wants_write = true;
 			return QPAIR_IDLE;
 		}
 		if (sent < 0)
 			return end(q, "the connection broke");
+		sum += (size_t)sent;
 	}
 	if (q->tcp.state == TCP_STATE_TERMINATING && !q->has_shut) {
 		q->net.ops->shutdown(&q->net);
 		q->has_shut = true;
 	}
 	return q->tcp.state == TCP_STATE_DEAD ? QPAIR_ENDED : QPAIR_IDLE;
+}
+
+enum qpair_progress qpair_send_all(struct qpair *q)
+{
+	q->turn = 0;
+	return qpair_send(q);
 }
 
 void qpair_close(struct qpair *q)

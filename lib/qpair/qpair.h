@@ -18,7 +18,11 @@ struct qpair {
 	struct net_stream net;
 	bool wants_write;		/* the socket took less than there was */
 	bool has_shut;			/* our side is ended, after a TermReq */
+	bool has_more;			/* `turn` ended a send before all was sent */
 	bool sends_parts;		/* small batches: see qpair.c; the owner's to set */
+	/* The owner's, too: about so many bytes at once, so that others have their turn
+	 * soon; 0: as many as there are.  Small batches are left whole. */
+	size_t turn;
 	/* The poller's: the peer has ended its side (EPOLLRDHUP).  Without it a
 	 * short receive ends the turn, and an edge-triggered poller would never
 	 * be told of an end that came together with the last bytes. */
@@ -45,8 +49,10 @@ enum qpair_progress qpair_receive(struct qpair *, const struct qpair_buffer *,
 				  unsigned int budget);
 
 /* Sends what is queued, as far as the socket takes it; wants_write tells
- * whether some is left. */
+ * whether some is left.  QPAIR_MORE: so does has_more, and it is time for others. */
 enum qpair_progress qpair_send(struct qpair *);
+/* ... without an end of its turn. */
+enum qpair_progress qpair_send_all(struct qpair *);
 
 /* Closes stream and connection: every capsule comes back. */
 void qpair_close(struct qpair *);

@@ -41,6 +41,8 @@ struct connection {
 	struct timer deadline;
 	uint64_t progress;		/* bytes moved when it last did */
 	uint64_t progress_at;		/* ns */
+	uint64_t turn_began;		/* bytes moved when its latest turn began */
+	uint64_t long_at;		/* ns; when a turn of its last moved much */
 	bool is_established;		/* the handshake is over */
 	bool is_overdue;		/* ... though it ought to be */
 	bool is_closing;		/* a TermReq was sent */

@@ -40,6 +40,7 @@ struct worker {
 	unsigned int index;
 	uint64_t now;			/* ns, CLOCK_MONOTONIC, once a turn */
 	uint64_t idle_at;		/* ns; when it last had had nothing to do */
+	uint64_t brief_at;		/* ns; when a connection with little to do had a turn */
 	struct timer_heap timers;
 	struct pool *pool;
 	struct tcp_memory memory;	/* the pool, as connections see it */
@@ -107,6 +108,13 @@ static inline bool worker_was_idle(const struct worker *w)
 static inline bool worker_has_time(const struct worker *w)
 {
 	return w->now - w->idle_at < WORKER_HAS_TIME_NS;
+}
+
+/* Is there somebody with little to do, who would wait for those with much? */
+#define WORKER_LATELY_NS (10 * NS_PER_MS)
+static inline bool worker_has_brief(const struct worker *w)
+{
+	return w->now - w->brief_at < WORKER_LATELY_NS;
 }
 
 #endif

@@ -441,6 +441,78 @@ static void what_the_socket_does_not_take_waits(void **state)
 	close_bed(bed);
 }
 
+/* ---- turns --------------------------------------------------------------------------------------- */
+
+#define TURN 65536u
+
+/* Large data in pieces, the last one with what follows in the buffer. */
+static void a_turn_ends_a_receive_of_much_data(void **state)
+{
+	static uint8_t data[3 * TURN];
+	struct bed *bed = connected();
+
+	bed->writes = sizeof(data);
+	add_command(&bed->pipe.in, 1, 7);
+	receive(bed, 1);
+	put_h2c(&bed->pipe.in, &plain, 7, 0, 0, data, sizeof(data), true);
+	bed->qpair.turn = TURN;
+	receive(bed, 1);
+	for (size_t before = bed->pipe.taken; bed->pipe.taken < bed->pipe.in.n;
+	     before = bed->pipe.taken) {
+		enum qpair_progress p = receive(bed, 1);
+
+		assert_in_range(bed->pipe.taken - before, 1, TURN);
+		assert_int_equal(p, bed->pipe.taken < bed->pipe.in.n ? QPAIR_MORE : QPAIR_IDLE);
+	}
+	assert_int_equal(bed->received, 1);
+	close_bed(bed);
+}
+
+/* Of few large answers and of many small ones. */
+static void a_turn_ends_a_large_send(void **state)
+{
+	static const uint32_t sizes[] = { sizeof(((struct bed *)0)->data), 4096 };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct bed *bed = connected();
+		unsigned int reads = (unsigned int)(sizeof(bed->data) / sizes[i]) + 1;
+
+		bed->reads = sizes[i];
+		for (uint16_t cid = 0; cid < reads; cid++)
+			add_command(&bed->pipe.in, 2, cid);
+		while (receive(bed, 1) == QPAIR_MORE)
+			;
+		bed->qpair.turn = TURN;
+		for (size_t before = 0; tcp_output(&bed->qpair.tcp) > 3 * TURN;
+		     before = bed->pipe.out.n) {
+			assert_int_equal(qpair_send(&bed->qpair), QPAIR_MORE);
+			assert_true(bed->qpair.has_more);
+			assert_false(bed->qpair.wants_write);
+			assert_in_range(bed->pipe.out.n - before, TURN, 3 * TURN);
+		}
+		/* What is left is little. */
+		assert_int_equal(qpair_send(&bed->qpair), QPAIR_IDLE);
+		assert_false(bed->qpair.has_more);
+		assert_int_equal(count_responses(bed, sizes[i]), reads);
+		close_bed(bed);
+	}
+}
+
+static void an_end_waits_for_no_turn(void **state)
+{
+	struct bed *bed = connected();
+
+	bed->reads = sizeof(bed->data);
+	for (uint16_t cid = 0; cid < 4; cid++)
+		add_command(&bed->pipe.in, 2, cid);
+	bed->pipe.receive_error = 0;
+	bed->qpair.sees_end = true;
+	bed->qpair.turn = TURN;
+	assert_int_equal(receive(bed, 16), QPAIR_ENDED);
+	assert_int_equal(count_responses(bed, sizeof(bed->data)), 4);
+	close_bed(bed);
+}
+
 /* ---- ends ---------------------------------------------------------------------------------------- */
 
 static void the_peer_closes(void **state)
@@ -702,6 +774,9 @@ int main(void)
 		cmocka_unit_test(data_lands_in_its_place),
 		cmocka_unit_test(nothing_is_read_while_held),
 		cmocka_unit_test(what_the_socket_does_not_take_waits),
+		cmocka_unit_test(a_turn_ends_a_receive_of_much_data),
+		cmocka_unit_test(a_turn_ends_a_large_send),
+		cmocka_unit_test(an_end_waits_for_no_turn),
 		cmocka_unit_test(the_peer_closes),
 		cmocka_unit_test(an_end_behind_the_last_bytes),
 		cmocka_unit_test(what_came_before_the_end_is_answered),

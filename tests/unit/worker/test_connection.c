@@ -475,6 +475,46 @@ static void test_who_floods_has_two_receives_a_turn(void **state)
 	bytes_free(&flood_command);
 }
 
+static void see_turn(void *turn)
+{
+	*(size_t *)turn = subject->connection.qpair.turn;
+}
+
+/* ... that moved much: its next one is not brief. */
+static void have_moved_much(void *argument)
+{
+	subject->connection.turn_began -= MIB;
+}
+
+/* The bound of its next turn. */
+static size_t next_turn(void)
+{
+	struct bytes b = { 0 };
+	size_t turn;
+
+	put(&b, ANSWER, 1);
+	say(&b);
+	assert_true(hear(RESPONSE, 5000));
+	run_on(workers[0], see_turn, &turn);
+	return turn;
+}
+
+/* Who has much to do takes what there is, unless somebody had a brief turn lately. */
+static void test_long_turns_are_for_those_among_themselves(void **state)
+{
+	open_connection(60);
+	shake();
+	usleep(20000);
+	assert_in_range(next_turn(), 4096, 1 << 18);
+	usleep(20000);
+	run_on(workers[0], have_moved_much, NULL);
+	assert_int_equal(next_turn(), 0);
+	usleep(20000);
+	assert_in_range(next_turn(), 4096, 1 << 18);
+	close(host);
+	assert_true(await_freed(5000));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -486,6 +526,7 @@ int main(void)
 		cmocka_unit_test(test_a_peer_that_ends_on_the_way),
 		cmocka_unit_test(test_what_was_left_unread_for_want_of_memory_is_read),
 		cmocka_unit_test(test_who_floods_has_two_receives_a_turn),
+		cmocka_unit_test(test_long_turns_are_for_those_among_themselves),
 	};
 
 	return cmocka_run_group_tests(tests, open_workers, close_workers);
