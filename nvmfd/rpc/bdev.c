@@ -208,6 +208,57 @@ void rpc_delete_file(struct rpc_call *c)
 	delete(c, BACKEND_FILE);
 }
 
+/* ---- another size -------------------------------------------------------------------------- */
+
+struct resize_params {
+	const char *name;
+	uint64_t new_size;		/* MiB */
+};
+
+#define ROW_OF struct resize_params
+
+static const struct rpc_param null_resize_rows[] = {
+	MUST(name, RPC_TEXT, name), MUST(new_size, RPC_U64, new_size), ROWS_END,
+};
+const struct rpc_params rpc_null_resize_params = { null_resize_rows, sizeof(struct resize_params) };
+
+#undef ROW_OF
+
+/* As SPDK's, it only grows, by whole MiB. */
+void rpc_resize_null(struct rpc_call *c)
+{
+	const struct resize_params *p = c->params;
+	const struct device *d = snapshot_device(rpc_snapshot(c), p->name);
+	int r;
+
+	if (!d) {
+		rpc_error(c, -ENODEV, "%s", strerror(ENODEV));
+		return;
+	}
+	if (!has_kind(d, BACKEND_NULL) || p->new_size > INT64_MAX >> 20 ||
+	    p->new_size < d->backend->info.size >> 20 || !p->new_size) {
+		rpc_error(c, -EINVAL, "%s", strerror(EINVAL));
+		return;
+	}
+	r = model_resize_device(rpc_model(c), p->name, p->new_size << 20);
+	rpc_end_change(c, r, r);
+}
+
+/* To what somebody else has made of it. */
+void rpc_rescan_file(struct rpc_call *c)
+{
+	const struct device_params *p = c->params;
+	const struct device *d = snapshot_device(rpc_snapshot(c), p->name);
+	int r;
+
+	if (!d || !has_kind(d, BACKEND_FILE)) {
+		rpc_error(c, -ENODEV, "%s", strerror(ENODEV));
+		return;
+	}
+	r = model_resize_device(rpc_model(c), p->name, 0);
+	rpc_end_change(c, r, r);
+}
+
 /* ---- which there are -------------------------------------------------------------------------- */
 
 struct bdevs_params {

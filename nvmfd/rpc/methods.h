@@ -33,7 +33,7 @@ void rpc_get_config(struct rpc_call *);
 /* ---- bdev.c: devices ---- */
 
 extern const struct rpc_params rpc_malloc_params, rpc_null_params, rpc_aio_params,
-	rpc_uring_params, rpc_device_params, rpc_bdevs_params, rpc_iostat_params;
+	rpc_uring_params, rpc_device_params, rpc_null_resize_params, rpc_bdevs_params, rpc_iostat_params;
 
 void rpc_create_malloc(struct rpc_call *);
 void rpc_create_null(struct rpc_call *);
@@ -42,6 +42,8 @@ void rpc_create_uring(struct rpc_call *);
 void rpc_delete_malloc(struct rpc_call *);
 void rpc_delete_null(struct rpc_call *);
 void rpc_delete_file(struct rpc_call *);
+void rpc_resize_null(struct rpc_call *);
+void rpc_rescan_file(struct rpc_call *);
 void rpc_get_bdevs(struct rpc_call *);
 void rpc_get_iostat(struct rpc_call *);
 

@@ -460,6 +460,8 @@ UNCALLED = {
                     'device add takes every kind'),
     **dict.fromkeys(['bdev_malloc_delete', 'bdev_null_delete', 'bdev_aio_delete', 'bdev_uring_delete'],
                     'device remove takes every kind'),
+    **dict.fromkeys(['bdev_null_resize', 'bdev_aio_rescan', 'bdev_uring_rescan'],
+                    'device resize and rescan take every kind'),
     **dict.fromkeys(['nvmf_create_subsystem', 'nvmf_delete_subsystem', 'nvmf_subsystem_add_ns',
                      'nvmf_subsystem_add_listener', 'nvmf_subsystem_remove_listener',
                      'nvmf_subsystem_get_listeners', 'nvmf_subsystem_allow_any_host'],
