@@ -88,6 +88,42 @@ static void a_megabyte(void **state)
 	free(p);
 }
 
+/* ---- the processor afterwards ------------------------------------------------------------ */
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+#define UPPER_HALVES 4u
+
+/* Of XINUSE; 0 where the processor does not tell. */
+static unsigned int upper_halves_in_use(void)
+{
+	unsigned int a = 0, b, c, d, high;
+
+	__cpuid_count(1, 0, a, b, c, d);
+	if (!(c & bit_OSXSAVE) || !__get_cpuid_count(0xd, 1, &a, &b, &c, &d) || !(a & 4))
+		return 0;
+	__asm__ volatile("xgetbv" : "=a"(a), "=d"(high) : "c"(1));
+	return a & UPPER_HALVES;
+}
+#else
+static unsigned int upper_halves_in_use(void)
+{
+	return 0;
+}
+#endif
+
+/* What follows would be slower by a sixth. */
+static void vector_registers_are_left_clean(void **state)
+{
+	static uint8_t data[4096];
+	uint32_t digest = digest_add(DIGEST_START, data, sizeof(data));
+	unsigned int in_use = upper_halves_in_use();
+
+	assert_int_not_equal(digest, DIGEST_START);
+	assert_int_equal(in_use, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -95,6 +131,7 @@ int main(void)
 		cmocka_unit_test(known_text),
 		cmocka_unit_test(every_length_alignment_and_cut),
 		cmocka_unit_test(a_megabyte),
+		cmocka_unit_test(vector_registers_are_left_clean),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
