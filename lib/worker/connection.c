@@ -184,7 +184,9 @@ static bool must_wait(struct connection *c)
 		return true;	/* goes on when some has been sent */
 	if (c->worker->overflow <= (is_behind ? OVERFLOW_MOST : OVERFLOW_ALL_MOST))
 		return false;
-	line_up(c, &c->worker->starved);
+	/* Who sends is in line for that already, and gives memory back by it. */
+	if (!c->qpair.has_more)
+		line_up(c, &c->worker->starved);
 	return true;
 }
 

@@ -16,7 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ANSWER = 1, READ_MIB = 2, FETCH = 3, MOVE = 4, FINISH = 5, TERMINATE = 6 };
+enum { ANSWER = 1, READ_MIB = 2, FETCH = 3, MOVE = 4, FINISH = 5, TERMINATE = 6,
+       READ_MIB_AND_BE_SHORT = 7 };
 
 #define MIB (1u << 20)
 
@@ -62,6 +63,14 @@ static void bury_if_over(struct subject *s)
 	connection_bury(&s->connection);
 }
 
+static size_t shortage;
+
+static void be_short(void *argument)
+{
+	shortage = 96u << 20;
+	workers[0]->overflow += shortage;
+}
+
 static void answer(struct capsule *c)
 {
 	struct subject *s = subject_of(c->queue);
@@ -80,6 +89,9 @@ static void command(struct capsule *c)
 	if (!conn->is_established)
 		connection_established(conn);
 	switch (c->sqe.opcode) {
+	case READ_MIB_AND_BE_SHORT:
+		be_short(NULL);
+		/* fall through */
 	case READ_MIB:
 		c->data = data;
 		c->length = sizeof(data);
@@ -362,14 +374,6 @@ static void test_a_peer_that_ends_on_the_way(void **state)
 
 /* ---- shortage ------------------------------------------------------------------------------------ */
 
-static size_t shortage;
-
-static void be_short(void *argument)
-{
-	shortage = 96u << 20;
-	workers[0]->overflow += shortage;
-}
-
 /* At the end of a turn, as sending does it. */
 static void be_rich(struct worker *w)
 {
@@ -395,6 +399,21 @@ static void test_what_was_left_unread_for_want_of_memory_is_read(void **state)
 	assert_false(hear(RESPONSE, 100));
 	run_on(workers[0], get_rich, NULL);
 	assert_true(hear(RESPONSE, 2000));
+	close(host);
+	assert_true(await_freed(5000));
+}
+
+/* Who has something to send goes on: it is what gives memory back. */
+static void test_what_is_left_to_send_is_sent_for_want_of_memory(void **state)
+{
+	struct bytes b = { 0 };
+
+	open_connection(60);
+	shake();
+	put(&b, READ_MIB_AND_BE_SHORT, 2);
+	say(&b);
+	assert_true(hear(MIB, 2000));
+	run_on(workers[0], get_rich, NULL);
 	close(host);
 	assert_true(await_freed(5000));
 }
@@ -525,6 +544,7 @@ int main(void)
 		cmocka_unit_test(test_nothing_is_lost_on_the_way_to_another_worker),
 		cmocka_unit_test(test_a_peer_that_ends_on_the_way),
 		cmocka_unit_test(test_what_was_left_unread_for_want_of_memory_is_read),
+		cmocka_unit_test(test_what_is_left_to_send_is_sent_for_want_of_memory),
 		cmocka_unit_test(test_who_floods_has_two_receives_a_turn),
 		cmocka_unit_test(test_long_turns_are_for_those_among_themselves),
 	};
