@@ -256,16 +256,16 @@ static bool copy_whole(struct tcp_conn *conn, struct tcp_item *item)
 	const struct capsule_sink_ops *sink = conn->queue->sink;
 	struct tcp_chunk *chunk = take_chunk(conn, item->length + sizeof(*chunk),
 					     conn->memory.take);
-	uint32_t n;
+	uint32_t place = place_in_data(item), n;
 
 	if (!chunk) {
 		tcp_drop(conn, "out of memory for data that is being written");
 		return false;
 	}
 	for (uint32_t at = 0; at < item->length; at += n) {
-		n = sink->hold(item->owner, at, item->length - at, true);
+		n = sink->hold(item->owner, place + at, item->length - at, true);
 		memcpy(chunk->bytes + at, item->bytes + at, n);
-		sink->release(item->owner, at, n);
+		sink->release(item->owner, place + at, n);
 	}
 	chunk->used = chunk->unsent = item->length;
 	item->bytes = chunk->bytes;

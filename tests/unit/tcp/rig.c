@@ -239,6 +239,7 @@ static uint32_t sink_hold(struct capsule *c, uint32_t offset, uint32_t length, b
 	uint32_t most = rig->hold_most ? rig->hold_most : length;
 
 	assert_true(length && offset + length <= c->length);
+	assert_true(offset >= rig->hold_least);
 	assert_true(!wait || !rig->held);
 	rig->holds++;
 	if (!wait && rig->hold_refusals && rig->holds % rig->hold_refusals == 0)

@@ -64,6 +64,7 @@ struct rig {
 	 * holds them. */
 	uint32_t hold_most;		/* bytes a hold gives at most; 0: all */
 	unsigned int hold_refusals;	/* every so many one is refused, unless it waits; 0: none */
+	uint32_t hold_least;		/* no hold may begin before */
 	unsigned int holds, held;	/* calls; capsules that are held now */
 
 	struct dialect dialect;		/* agreed; digests of both directions */

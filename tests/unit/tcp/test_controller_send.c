@@ -76,15 +76,21 @@ static void sent_follows_the_last_byte_of_the_data(void **state)
 
 /* ---- lent data ------------------------------------------------------------------------ */
 
-/* The data of a read of `n` blocks, each of one moment: filled with one byte. */
+/* Each block is of one moment: filled with one byte. */
+static void see_no_tear(const struct seen *s)
+{
+	for (uint32_t at = 0; at < s->n; at++)
+		if (s->data[at] != s->data[at / RIG_BLOCK * RIG_BLOCK])
+			fail_msg("block %u is torn at byte %u", at / RIG_BLOCK, at % RIG_BLOCK);
+}
+
+/* The data of a read of `n` blocks. */
 static void see_whole_blocks(struct rig *rig, uint32_t n)
 {
 	struct seen s = rig_see(rig, 0x07);
 
 	assert_int_equal(s.n, n * RIG_BLOCK);
-	for (uint32_t at = 0; at < s.n; at++)
-		if (s.data[at] != s.data[at / RIG_BLOCK * RIG_BLOCK])
-			fail_msg("block %u is torn at byte %u", at / RIG_BLOCK, at % RIG_BLOCK);
+	see_no_tear(&s);
 }
 
 static void lend(struct rig *rig, size_t gulp, uint32_t hold_most, unsigned int refusals,
@@ -230,6 +236,7 @@ static void see_piece(struct rig *rig, uint32_t blocks, uint32_t *seen)
 	assert_int_equal(s.flags & TCP_FLAG_SUCCESS, 0);
 	assert_int_equal(le32_get(((const struct tcp_data *)s.header)->offset), *seen * RIG_BLOCK);
 	assert_int_equal(s.n, is_last ? (blocks - *seen) * RIG_BLOCK : TCP_PACKED_MAX);
+	see_no_tear(&s);
 	*seen += s.n / RIG_BLOCK;
 }
 
@@ -240,23 +247,43 @@ static void much_data_has_more_than_one_digest(void **state)
 	const uint32_t blocks = 2 * TCP_PACKED_MAX / RIG_BLOCK + 3;
 
 	for (size_t g = 0; g < 4; g++)
-		for (unsigned int refusals = 0; refusals < 4; refusals++) {
-			struct rig rig = { .gulp = gulps[g], .hold_refusals = refusals };
+		for (unsigned int i = 0; i < 8; i++) {
+			struct rig rig = { .gulp = gulps[g], .hold_refusals = i % 4,
+					   .hold_most = i < 4 ? 0 : 1 };
 
 			rig.config.allow_data_digest = true;
 			rig_open(&rig);
 			rig_connect(&rig, 0, 2, 64, false);
 			add(&rig, 1, ACT_READ_LENT, blocks * RIG_BLOCK);
 			add(&rig, 2, ACT_READ_LENT, blocks * RIG_BLOCK);
-			for (uint16_t i = 1; i <= 2; i++) {
+			for (uint16_t cid = 1; cid <= 2; cid++) {
 				for (uint32_t seen = 0; seen < blocks;)
 					see_piece(&rig, blocks, &seen);
-				rig_see_response(&rig, i, 0);
+				rig_see_response(&rig, cid, 0);
 			}
 			assert_true(rig.holds >= 6);
 			assert_int_equal(rig.sents, rig.gets);
 			rig_close(&rig);
 		}
+}
+
+/* What can't be held as a whole is held piece by piece, there where it lies. */
+static void a_copy_is_of_what_is_held(void **state)
+{
+	const uint32_t blocks = 3 * TCP_PACKED_MAX / RIG_BLOCK;
+	struct rig rig = { .hold_most = 1 };
+	uint32_t seen = 0;
+
+	rig.config.allow_data_digest = true;
+	rig_open(&rig);
+	rig_connect(&rig, 0, 2, 64, false);
+	add(&rig, 1, ACT_READ_LENT, blocks * RIG_BLOCK);
+	rig_send(&rig, sizeof(struct tcp_data) + TCP_PACKED_MAX + TCP_DIGEST_SIZE);
+	rig.hold_least = TCP_PACKED_MAX;
+	while (seen < blocks)
+		see_piece(&rig, blocks, &seen);
+	rig_see_response(&rig, 1, 0);
+	rig_close(&rig);
 }
 
 /* What can't be held as a whole is copied, and then there is no memory. */
@@ -496,6 +523,7 @@ int main(void)
 		cmocka_unit_test(lent_data_is_sent_in_place),
 		cmocka_unit_test(lent_data_and_its_digest_agree),
 		cmocka_unit_test(much_data_has_more_than_one_digest),
+		cmocka_unit_test(a_copy_is_of_what_is_held),
 		cmocka_unit_test(no_memory_for_a_copy_ends_it),
 		cmocka_unit_test(no_memory_for_the_rest_of_a_block_ends_it),
 		cmocka_unit_test(sent_follows_the_last_byte_of_the_data),
