@@ -14,6 +14,9 @@
  */
 #define SMALL_BATCH (192u << 10)
 #define SMALL_PART (32u << 10)
+/* Digests are made as a vector is: of so much data that the second cache still has it when
+ * the socket copies it. */
+#define DIGEST_PART (256u << 10)
 
 static enum qpair_progress end(struct qpair *q, const char *reason)
 {
@@ -107,7 +110,11 @@ static size_t turn_of(const struct qpair *q)
 /* How much of what is queued one vector shall carry. */
 static size_t part_of(const struct qpair *q)
 {
-	return q->sends_parts && tcp_output(&q->tcp) <= SMALL_BATCH ? SMALL_PART : turn_of(q);
+	size_t turn = turn_of(q);
+
+	if (q->sends_parts && tcp_output(&q->tcp) <= SMALL_BATCH)
+		return SMALL_PART;
+	return q->tcp.format.data_digest && turn > DIGEST_PART ? DIGEST_PART : turn;
 }
 
 /* The pieces that hold the first `most` bytes, the last of them shortened: a vector ends
