@@ -32,7 +32,8 @@ static void take_queue(const struct queue *q, struct queue_entry *e)
 
 	*e = (struct queue_entry){ .qid = q->qid, .state = state_of(q), .port_id = q->port_id,
 				   .is_discovery = q->is_discovery,
-				   .worker = q->station->worker->index, .done = q->done };
+				   .worker = q->station->worker->index, .done = q->done,
+				   .latency = q->latency };
 	if (!q->connection.has_ended) {
 		connection_peer_address(&q->connection, e->peer);
 		e->peer_port = connection_peer_port(&q->connection);

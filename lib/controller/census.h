@@ -32,6 +32,7 @@ struct queue_entry {
 	uint16_t port_id;		/* the model's */
 	unsigned int worker;
 	struct health_total done;	/* what its host had done */
+	struct latency latency;
 };
 
 /* Counts go on beyond the room: then there was too little. */

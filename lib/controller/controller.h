@@ -47,6 +47,7 @@ struct request {
 	struct queue *queue;
 	const struct namespace *ns;
 	struct ns_lane *lane;		/* of ns, entered; NULL: it has none */
+	uint64_t began;			/* ns: the turn in which a Read or Write came */
 	uint8_t *buffer;		/* ours; NULL: none */
 	uint32_t buffer_size;
 	bool is_copy;			/* the buffer: worker_take gave it */
@@ -100,6 +101,8 @@ struct queue {
 	/* When the last command came, ns: the owner's keep alive reads it. */
 	_Atomic uint64_t last_command;
 	struct health_total done;	/* by its host, completed */
+	uint32_t dice;			/* for which of them the clock is read */
+	struct latency latency;		/* of those */
 };
 
 enum notice { NOTICE_NAMESPACES, NOTICE_DISCOVERY, NOTICES };

@@ -30,6 +30,38 @@ static bool is_fua(const struct request *r)
 
 /* ---- counting and the end ---------------------------------------------------------------- */
 
+/*
+ * Memory answers within the turn in which the command came, and reading the clock for
+ * each would be a part of what an answer costs: one of so many speaks for the others,
+ * drawn by lot, for the last of a batch waits longest.
+ */
+#define SAMPLE 32
+
+static bool is_drawn(struct queue *q)
+{
+	q->dice = q->dice * 1664525u + 1013904223u;	/* its high bits are good */
+	return q->dice < UINT32_MAX / SAMPLE + 1;
+}
+
+static void note_latency(const struct request *r, uint64_t now, uint32_t commands)
+{
+	unsigned int bucket = latency_bucket(now - r->began);
+
+	lane_time(r->lane, bucket, commands);
+	r->queue->latency.counts[bucket] += commands;
+}
+
+static void measure(const struct request *r)
+{
+	struct queue *q = r->queue;
+	uint64_t now = q->station->worker->now;
+
+	if (now != r->began)
+		note_latency(r, now, 1);
+	else if (is_drawn(q))
+		note_latency(r, worker_clock(), SAMPLE);
+}
+
 static void count(const struct request *r)
 {
 	struct health_total *done = &r->queue->done;
@@ -46,7 +78,10 @@ static void count(const struct request *r)
 		lane_add(&l->sectors_written, sectors);
 		done->writes++;
 		done->sectors_written += sectors;
+	} else {
+		return;
 	}
+	measure(r);
 }
 
 /* The host has a status; who looks after the storage has the log. */
@@ -137,6 +172,7 @@ static bool start(struct request *r, enum backend_opcode opcode)
 		request_end(r, status);
 		return false;
 	}
+	r->began = r->queue->station->worker->now;
 	r->op.opcode = opcode;
 	r->op.offset = e.offset;
 	r->op.length = e.length;

@@ -78,6 +78,36 @@ struct health_total life_namespace_health(struct subsystem_life *life, uint32_t 
 	return sum(life, nsid);
 }
 
+/* Its own and that of the records before it.  life->lock is held. */
+static struct latency record_latency(const struct namespace *ns)
+{
+	struct latency t = ns->latency_before;
+
+	for (unsigned int i = 0; i < ns->lane_count; i++)
+		for (unsigned int b = 0; b < LATENCY_BUCKETS; b++)
+			t.counts[b] += atomic_load_explicit(&ns->lanes[i].latency[b],
+							    memory_order_relaxed);
+	return t;
+}
+
+struct latency life_namespace_latency(struct subsystem_life *life, uint32_t nsid)
+{
+	struct latency t = { 0 };
+
+	pthread_mutex_lock(&life->lock);
+	list_for_each(l, &life->records) {
+		const struct namespace *ns = list_entry(l, struct namespace, link);
+		struct latency one;
+
+		if (ns->nsid != nsid)
+			continue;
+		one = record_latency(ns);
+		latency_add(&t, &one);
+	}
+	pthread_mutex_unlock(&life->lock);
+	return t;
+}
+
 /* ---- records -------------------------------------------------------------------------- */
 
 struct namespace *record_new(const struct namespace *facts, unsigned int lanes)
@@ -96,6 +126,7 @@ struct namespace *record_new(const struct namespace *facts, unsigned int lanes)
 	ns->lane_count = lanes;
 	ns->refs = 1;
 	ns->before = (struct health_total){ 0 };
+	ns->latency_before = (struct latency){ 0 };
 	list_init(&ns->retired);
 	ns->device->refs++;
 	life_get(ns->life);
@@ -137,16 +168,23 @@ static struct namespace *successor(const struct namespace *ns)
 	return NULL;
 }
 
+/* What was counted of it stays.  life->lock is held. */
+static void hand_on(const struct namespace *ns, struct namespace *next)
+{
+	struct health_total health = record_health(ns);
+	struct latency latency = record_latency(ns);
+
+	add(next ? &next->before : &ns->life->gone, &health);
+	if (next)
+		latency_add(&next->latency_before, &latency);
+}
+
 void record_free(struct namespace *ns)
 {
 	struct subsystem_life *life = ns->life;
-	struct health_total t;
-	struct namespace *next;
 
 	pthread_mutex_lock(&life->lock);
-	t = record_health(ns);
-	next = successor(ns);
-	add(next ? &next->before : &life->gone, &t);
+	hand_on(ns, successor(ns));
 	list_remove(&ns->link);
 	pthread_mutex_unlock(&life->lock);
 	list_remove(&ns->retired);

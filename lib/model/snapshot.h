@@ -15,6 +15,7 @@
 #define NVMF_MODEL_SNAPSHOT_H
 
 #include "base/array.h"
+#include "base/latency.h"
 #include "base/list.h"
 #include "model/identity.h"
 #include "model/prefix.h"
@@ -55,6 +56,7 @@ struct ns_lane {
 	_Alignas(64) _Atomic uint32_t in_flight;	/* commands that refer to it */
 	_Atomic uint64_t reads, writes;			/* completed */
 	_Atomic uint64_t sectors_read, sectors_written;	/* of 512 bytes */
+	_Atomic uint32_t latency[LATENCY_BUCKETS];	/* of these, some counted for all */
 };
 
 struct health_total {
@@ -83,6 +85,7 @@ struct namespace {
 	/* Under life->lock. */
 	struct list link;		/* life->records */
 	struct health_total before;	/* of the records that it replaced */
+	struct latency latency_before;	/* likewise */
 };
 
 /* The namespaces that one host may see. */
@@ -237,9 +240,18 @@ static inline void lane_add(_Atomic uint64_t *counter, uint64_t n)
 			      memory_order_relaxed);
 }
 
+static inline void lane_time(struct ns_lane *l, unsigned int bucket, uint32_t n)
+{
+	_Atomic uint32_t *counter = &l->latency[bucket];
+
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+			      memory_order_relaxed);
+}
+
 /* Thread: any.  Of everything that the subsystem has served, or of one namespace. */
 struct health_total life_health(struct subsystem_life *);
 struct health_total life_namespace_health(struct subsystem_life *, uint32_t nsid);
+struct latency life_namespace_latency(struct subsystem_life *, uint32_t nsid);
 
 /* Thread: any.  The last one frees it. */
 struct subsystem_life *life_get(struct subsystem_life *);

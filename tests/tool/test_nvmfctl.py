@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """nvmfctl: what it shows of a running daemon, and what it says to mistakes."""
+import contextlib
 import json
 import os
 import pathlib
@@ -17,6 +18,7 @@ NVMF = os.environ.get('NVMF') or str(daemon.ROOT / 'build/tools/nvmf/nvmf')
 NQN = 'nqn.2026-11.org.example:made'
 HOST = 'nqn.2026-11.org.example:host'
 OTHER = 'nqn.2026-11.org.example:other'
+SLOW_MS = 20
 TIME_LIMIT = 30 * daemon.SLOWNESS
 FAILED, MISTAKEN, NO_DAEMON = 1, 2, 3
 
@@ -289,6 +291,42 @@ class ChangeCase(NvmfctlCase):
             self.assertEqual(plain.count('NSID'), 2)
             self.assertEqual(self.on_terminal('top', 'count=2').count('\033[H\033[J'), 2)
         self.assert_refused('top', 'interval=100000', says='at most', status=MISTAKEN)
+
+    def test_top_tells_latencies(self):
+        _, address = self.add()
+        self.show('device', 'add', f'delay:ms={SLOW_MS}/ramdisk:1M', 'name=slow')
+        self.show('ns', 'add', NQN, 'slow', 'nsid=4')
+        commands = {HOST: wire.read(3, 0, 8), f'{HOST}2': wire.read(4, 0, 8)}
+        with contextlib.ExitStack() as stack:
+            controllers = [stack.enter_context(Controller(address, NQN, host=Host(host)))
+                           for host in commands]
+            queues = [(controller.io_queues(1)[0], command)
+                      for controller, command in zip(controllers, commands.values())]
+            # More than a few of what ends at once: one in 32 is timed.
+            quick, slow = self.watch(lambda: [queue.run(command, length=4096) for queue, command in
+                                              queues[:1] * 200 + queues[1:]])
+            idle = self.show('-j', 'top', 'count=1')
+            self.assertEqual(self.show('top', 'count=1').count('P50 us  P99 us'), 2)
+        for row in slow:
+            self.assertGreaterEqual(row['p50_us'], SLOW_MS * 1000)
+        for row in quick:
+            self.assertLess(row['p50_us'], SLOW_MS * 1000)
+        for row in quick + slow:
+            self.assertLessEqual(row['p50_us'], row['p99_us'])
+            self.assertLessEqual(row['p99_us'], row['p999_us'])
+            self.assertNotIn('latency', row)
+        for row in json.loads(idle)['namespaces'] + json.loads(idle)['hosts']:
+            self.assertEqual([row[name] for name in ('p50_us', 'p99_us', 'p999_us')], [None] * 3)
+
+    def watch(self, work):
+        """What top shows of the first and the second namespace and host while work is done."""
+        with subprocess.Popen([NVMFCTL, '-s', self.path, '-j', 'top', 'count=1', 'interval=2'],
+                              stdout=subprocess.PIPE, text=True) as top:
+            while top.poll() is None:
+                work()
+            shown = json.loads(top.stdout.read())
+        return zip(*(sorted(shown[name], key=lambda row: (row.get('nsid'), row.get('host')))
+                     for name in ('namespaces', 'hosts')))
 
     def on_terminal(self, *args):
         ours, theirs = os.openpty()

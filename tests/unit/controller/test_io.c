@@ -59,6 +59,54 @@ static void test_a_flush_of_every_namespace_counts_as_nothing(void **state)
 	}
 }
 
+static uint64_t timed(unsigned int from)
+{
+	struct latency l = life_namespace_latency(
+		snapshot_subsystem(rig.model.current, RIG_NQN)->life, 1);
+	uint64_t sum = 0;
+
+	for (unsigned int i = from; i < LATENCY_BUCKETS; i++)
+		sum += l.counts[i];
+	return sum;
+}
+
+/* What ends in another turn is timed by the turns' clocks, each of it. */
+static void test_what_waits_for_the_storage_is_timed(void **state)
+{
+	const struct timespec pause = { .tv_nsec = 5 * NS_PER_MS };
+	struct nvme_sqe read = sqe_io(NVME_IO_READ, 8, false);
+	struct capsule *reads[3];
+	uint8_t data[3][4096];
+
+	open_io(NULL);
+	rig_hold(&rig);
+	for (int i = 0; i < 3; i++)
+		reads[i] = host_submit(&io, &read, data[i], sizeof(data[i]));
+	rig_await_held(&rig, 3);
+	nanosleep(&pause, NULL);
+	rig_release(&rig);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(host_wait(&io, reads[i]), 0);
+	assert_int_equal(timed(0), 3);
+	assert_int_equal(timed(latency_bucket(5 * NS_PER_MS)), 3);
+	close_io();
+}
+
+/* One of 32 speaks for the others. */
+static void test_what_is_answered_at_once_is_sampled(void **state)
+{
+	struct nvme_sqe read = sqe_io(NVME_IO_READ, 8, false);
+	const unsigned int count = 32 * 64;
+	uint8_t data[4096];
+
+	open_io(&(struct rig_settings){ .is_immediate = true });
+	for (unsigned int i = 0; i < count; i++)
+		assert_int_equal(host_run(&io, &read, data, sizeof(data)), 0);
+	assert_int_equal(timed(0) % 32, 0);
+	assert_in_range(timed(0), count / 2, count * 2);
+	close_io();
+}
+
 /* Hosts have a status, and who looks after the storage has the log. */
 static void test_what_fails_at_the_storage_is_told(void **state)
 {
@@ -209,6 +257,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_fua_read_flushes_first_and_a_flush_has_no_length),
 		cmocka_unit_test(test_a_flush_of_every_namespace_counts_as_nothing),
+		cmocka_unit_test(test_what_waits_for_the_storage_is_timed),
+		cmocka_unit_test(test_what_is_answered_at_once_is_sampled),
 		cmocka_unit_test(test_what_fails_at_the_storage_is_told),
 		cmocka_unit_test(test_disconnect_comes_after_answers_that_the_socket_did_not_take),
 		cmocka_unit_test(test_nothing_is_executed_behind_a_disconnect),

@@ -261,6 +261,8 @@ static void test_namespaces_follow_their_device(void **state)
 	lane = &view_namespace(view(HOST), 1)->lanes[0];
 	lane_enter(lane);
 	lane_add(&lane->writes, 5);
+	lane_time(lane, 7, 4);
+	lane_time(lane, 7, 1);
 	assert_int_equal(model_resize_device(&model, "growing", (2 << 20) + 511), 0);
 	assert_int_equal(view_namespace(view(HOST), 1)->blocks, 4096);
 	assert_int_equal(subsystem_place(subsystem(NQN), 2)->ns->blocks, 4096);
@@ -270,6 +272,9 @@ static void test_namespaces_follow_their_device(void **state)
 	assert_int_equal(model_resize_device(&model, "growing", 0), 0);
 	assert_int_equal(view_namespace(view(HOST), 1)->blocks, 1);
 	assert_int_equal(life_namespace_health(subsystem(NQN)->life, 1).writes, 5);
+	assert_int_equal(life_namespace_latency(subsystem(NQN)->life, 1).counts[7], 5);
+	assert_int_equal(life_namespace_latency(subsystem(NQN)->life, 1).counts[6], 0);
+	assert_int_equal(life_namespace_latency(subsystem(NQN)->life, 2).counts[7], 0);
 	size_now = 511;
 	assert_refused(model_resize_device(&model, "growing", 0), -EINVAL, "less than one block");
 	assert_refused(model_resize_device(&model, "growing", 2u << 30), -EFBIG, "too large");
