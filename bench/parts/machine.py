@@ -8,7 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from parts import cpu
+from parts import cpu, network
 
 
 def read(path):
@@ -55,7 +55,7 @@ def describe(source, build):
         'cpu': cpu_model(), 'cpus': len(cpu.CPUS),
         'governor': read(f'/sys/devices/system/cpu/cpu{cpu.TARGET}/cpufreq/scaling_governor') or 'unknown',
         'memory_mib': memory_mib(), 'huge_pages': huge_pages(),
-        'kernel': platform.release(), 'file_system': file_system(build),
+        'kernel': platform.release(), 'file_system': file_system(build), 'congestion': network.congestion(),
         'load_average': os.getloadavg()[0],
     }
 
@@ -63,4 +63,5 @@ def describe(source, build):
 def sentence(m):
     return (f'{m["date"]}, {m["revision"]}: {m["cpu"]}, {m["cpus"]} CPUs (governor {m["governor"]}), '
             f'{m["memory_mib"]} MiB, {m["huge_pages"]} huge pages, Linux {m["kernel"]}, {m["file_system"]}, '
+            f'{m.get("congestion") or "unknown"}, '
             f'load average {m["load_average"]:.1f}')

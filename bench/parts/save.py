@@ -38,10 +38,35 @@ def groups_of(rows, view, what, scale, best):
     return [(name, bars) for name, bars in groups if bars]
 
 
+def is_same(row, other):
+    return row['view'] == other['view'] and row['case']['name'] == other['case']['name']
+
+
+def added(folder, names, rows, idle, crowd):
+    """What is saved there, with what has been measured now in its place; the rows in the order of `names`."""
+    try:
+        old = json.loads((folder / 'results.json').read_text())
+    except FileNotFoundError:
+        return rows, idle, crowd
+    kept = [row for row in old['rows'] if row['case']['name'] in names and not any(is_same(row, new) for new in rows)]
+    ordered = sorted(kept + rows, key=lambda row: (row['view'], names.index(row['case']['name'])))
+    return ordered, idle or old['idle'], {**old['crowd'], **crowd}
+
+
+def a_line_each(things):
+    return '[\n' + ',\n'.join(json.dumps(one) for one in things) + '\n]'
+
+
+def as_text(about, rows, idle, crowd, goals):
+    """JSON of which what is measured anew changes few lines."""
+    parts = {'machine': json.dumps(about), 'goals': a_line_each(goals), 'rows': a_line_each(rows),
+             'idle': a_line_each(idle), 'crowd': json.dumps(crowd)}
+    return '{' + ',\n'.join(f'"{name}": {text}' for name, text in parts.items()) + '}\n'
+
+
 def save(folder, about, rows, idle, crowd, goals):
     folder.mkdir(parents=True, exist_ok=True)
-    document = {'machine': about, 'goals': goals, 'rows': rows, 'idle': idle, 'crowd': crowd}
-    (folder / 'results.json').write_text(json.dumps(document, indent=1) + '\n')
+    (folder / 'results.json').write_text(as_text(about, rows, idle, crowd, goals))
     for name, view, what, scale, best, title in CHARTS:
         groups = groups_of(rows, view, what, scale, best)
         if groups:

@@ -8,7 +8,7 @@ import tempfile
 import unittest
 import xml.dom.minidom
 
-from parts import cases, chart, goals, measure, report
+from parts import cases, chart, goals, guest, measure, network, report, save
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get('NVMFD_BUILD') or ROOT / 'build')
@@ -24,6 +24,63 @@ def floor(*args, milliseconds=200):
 ENOUGH = 500        # I/Os that tell
 CPUS = sorted(os.sched_getaffinity(0))
 FIRST_CPU, LAST_CPU = str(CPUS[0]), str(CPUS[-1])
+
+
+def row(case, view='alone', value=1):
+    return {'view': view, 'case': {'name': case}, 'value': value}
+
+
+class Saved(unittest.TestCase):
+    """What is added to what was saved."""
+    NAMES = ['a', 'b', 'c']
+
+    def added(self, old, *now):
+        with tempfile.TemporaryDirectory() as folder:
+            (pathlib.Path(folder) / 'results.json').write_text(json.dumps(old))
+            return save.added(pathlib.Path(folder), self.NAMES, *now)
+
+    def test_what_is_measured_anew_takes_the_place_of_the_old(self):
+        old = {'rows': [row('a'), row('b'), row('b', 'shared'), row('gone')], 'idle': [1], 'crowd': {'flood': 1}}
+        new = [row('c', value=2), row('b', value=2)]
+        rows, idle, crowd = self.added(old, new, [], {'fairness': 2})
+        self.assertEqual(rows, [row('a'), row('b', value=2), row('c', value=2), row('b', 'shared')])
+        self.assertEqual((idle, crowd), ([1], {'flood': 1, 'fairness': 2}))
+
+    def test_what_is_saved_can_be_read(self):
+        parts = {'machine': {'cpus': 2}, 'rows': [row('a'), row('b')], 'idle': [], 'crowd': {}, 'goals': [{'met': True}]}
+        text = save.as_text(parts['machine'], parts['rows'], [], {}, parts['goals'])
+        self.assertEqual(json.loads(text), parts)
+        self.assertEqual(len(text.splitlines()), 12)
+
+    def test_there_may_be_nothing_yet(self):
+        now = [row('b')], [3], {}
+        self.assertEqual(save.added(pathlib.Path('/nonexistent'), self.NAMES, *now), now)
+
+
+class Guest(unittest.TestCase):
+    """What a guest prints is read as it is meant."""
+    SAID = {'jobs': [{'error': 0, 'read': {'total_ios': 0}, 'write': {
+        'total_ios': 9, 'iops': 4000.0, 'lat_ns': {'mean': 250000.0}}}]}
+    ROUND = f"""about ticks=100 CPUs=2
+sample nvmfd write-4k-d1 10.0/100/50/1000 12.0/400/150/9000 {json.dumps(SAID)}
+something else
+"""
+
+    def test_a_round(self):
+        machine, found = guest.read_round(self.ROUND)
+        self.assertEqual(machine, {'ticks': '100', 'CPUs': '2'})
+        # Two CPUs for 2 s, 3 s of them idle: 1 s for 8000 I/Os, all of it the server's.
+        self.assertEqual(found, {'nvmfd': {'write-4k-d1': {
+            'iops': 4000.0, 'latency_us': 250.0, 'guest_cpu_us': 125.0, 'server_cpu_us': 125.0}}})
+
+    def test_a_round_without_io(self):
+        for was, becomes in (('/9000', '/1000'), ('"error": 0', '"error": 5'), ('"total_ios": 9', '"total_ios": 0')):
+            self.assertIn(was, self.ROUND)
+            with self.subTest(becomes), self.assertRaises(guest.PeerError):
+                guest.read_round(self.ROUND.replace(was, becomes))
+
+    def test_who_comes_first_changes(self):
+        self.assertEqual({guest.in_turn(i)[0] for i in range(3)}, set(guest.TARGETS))
 
 
 class Floor(unittest.TestCase):
@@ -150,6 +207,10 @@ class Goals(unittest.TestCase):
         self.assertEqual(self.verdicts(self.row('read-4k-d32', nvmfd=1)), [])
 
 
+def has_own_network():
+    return not subprocess.run(['unshare', '--net', 'true'], capture_output=True, check=False).returncode
+
+
 class Run(unittest.TestCase):
 
     def test_a_case_from_the_start_to_the_chart(self):
@@ -166,7 +227,9 @@ class Run(unittest.TestCase):
             for name in ('throughput.svg', 'cpu.svg', 'shared.svg'):
                 xml.dom.minidom.parse(str(saved / name))
         self.assertEqual([row['view'] for row in rows], ['alone', 'shared'])
+        there = network.UNPACED if has_own_network() else network.congestion()
         for row in rows:
+            self.assertEqual(row['congestion'], there)
             ours, floors = (row['runs'][name][0]['iops'] for name in ('nvmfd', 'floor'))
             self.assertGreater(ours, 0)
             self.assertAlmostEqual(row['summary']['ratios']['floor']['iops']['median'], ours / floors)
