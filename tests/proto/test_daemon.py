@@ -2,6 +2,7 @@
 """Row "daemon": foreground, detaching, pid file, signals, privileges."""
 import os
 import pathlib
+import random
 import signal
 import socket
 import threading
@@ -13,6 +14,19 @@ from case import RoomCase, pattern, read_blocks, write_blocks
 from nvmetcp import Closed, Controller, Queue
 
 ENDS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+
+
+def ports_of_ours():
+    """Free ports that nobody else is given who asks for any, neither the daemons of other
+    tests nor who connects to them: below the kernel's range."""
+    low = int(pathlib.Path('/proc/sys/net/ipv4/ip_local_port_range').read_text().split()[0])
+    for port in random.sample(range(low // 2, low), 200):
+        with socket.socket() as probe:
+            try:
+                probe.bind(('', port))
+            except OSError:
+                continue
+        yield str(port)
 
 
 class Foreground(RoomCase):
@@ -34,6 +48,10 @@ class Foreground(RoomCase):
             for _ in range(limit // 50):
                 with Controller(target.io, target.nqn) as visitor:
                     visitor.identify()
+            # Lines are written behind what they tell of.
+            deadline = time.monotonic() + daemon.START_DEADLINE
+            while target.log_path.stat().st_size < limit and time.monotonic() < deadline:
+                time.sleep(0.01)
             self.assertEqual(target.log_path.stat().st_size, limit)
             self.assertEqual(self.controller(target).identify().cqe.sc, 0)
 
@@ -122,14 +140,15 @@ class Ends(RoomCase):
         self.assertFalse(target.ports_path.exists())
 
     def test_ports_are_closed_and_free_again(self):
-        target = self.serve().start()
+        numbers = ports_of_ours()
+        args = ('-p', next(numbers), '-P', next(numbers))
+        target = self.serve(args=args).start()
         ports = target.ports
         self.controller(target)
         target.stop()
         for port in ports.values():
             with self.assertRaises(ConnectionRefusedError):
                 socket.create_connection(('127.0.0.1', port), 5)
-        args = ('-p', str(ports['io']), '-P', str(ports['discovery']))
         with self.serve(args=args) as again:
             self.assertEqual(again.ports, ports)
 
