@@ -11,7 +11,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 TIME ?= 30
 
-.PHONY: all build run test check install asan tsan valgrind clang coverage bench fuzz lines clean help
+.PHONY: all build run test check install asan tsan valgrind clang coverage bench bench-guest fuzz lines clean help
 .DEFAULT_GOAL := build
 
 all: build
@@ -48,8 +48,11 @@ clang:		## the quick tests, built by clang
 coverage:	## what the fuzz corpora reach
 	@scripts/variant coverage
 
-bench: build	## nvmfd beside this machine's floor and SPDK=DIR; SAVE=1 writes docs/bench; ONLY=CASE
-	@bench/run $(BUILD) $(if $(ONLY),--only '$(ONLY)') $(if $(SAVE),--save docs/bench) $(if $(SPDK),--spdk $(SPDK))
+bench-guest: build	## nvmfd beside the kernel's target and nbdkit in a Linux guest; SAVE=1 writes docs/bench
+	@bench/guest $(BUILD) $(if $(SAVE),--save docs/bench)
+
+bench: build	## nvmfd beside this machine's floor and SPDK=DIR; SAVE=1 writes docs/bench, ADD=1 to what is there; ONLY=CASE
+	@bench/run $(BUILD) $(if $(ONLY),--only '$(ONLY)') $(if $(SAVE),--save docs/bench) $(if $(ADD),--add) $(if $(SPDK),--spdk $(SPDK))
 
 fuzz:		## fuzz each target; TIME=SECONDS (30)
 	@scripts/fuzz $(TIME)

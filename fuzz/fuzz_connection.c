@@ -43,7 +43,7 @@
 enum op {
 	OP_OPEN, OP_CONNECT, OP_PROPERTY_SET, OP_PROPERTY_GET, OP_ADMIN, OP_IO, OP_DATA,
 	OP_RAW, OP_SPOIL, OP_TURN, OP_TIME, OP_HANG_UP, OP_WINDOW, OP_DISCONNECT, OP_QUEUES,
-	OP_READY, OP_FEATURE, OP_LOG, OP_IDENTIFY, OP_CC, OP_COUNT,
+	OP_READY, OP_FEATURE, OP_LOG, OP_IDENTIFY, OP_CC, OP_FUSED, OP_COUNT,
 };
 
 /* One connection, seen by its host. */
@@ -69,7 +69,7 @@ static struct stage {
 	struct model model;
 	struct target target;
 	struct station stations[STATIONS];
-	uint16_t ports[3];
+	uint64_t ports[3];		/* keys */
 	struct line lines[LINES];
 	struct input in;
 	uint16_t cntlid;
@@ -220,9 +220,9 @@ static void open_model(void)
 	FUZZ_CHECK(!model_default_subsystem(m, NQN, "1", &s) && !model_add_subsystem(m, &s));
 	for (size_t i = 0; i < COUNT_OF(stage->ports); i++) {
 		FUZZ_CHECK(!model_add_port(m, &ports[i]));
-		stage->ports[i] = ports[i].id;
+		stage->ports[i] = snapshot_port(model_snapshot(m), ports[i].id)->key;
 	}
-	FUZZ_CHECK(!model_link(m, stage->ports[0], NQN) && !model_link(m, stage->ports[1], NQN));
+	FUZZ_CHECK(!model_link(m, ports[0].id, NQN) && !model_link(m, ports[1].id, NQN));
 }
 
 static void open_stage(void)
@@ -307,7 +307,7 @@ static void pass_time(uint64_t ms)
 
 /* ---- a host's side -------------------------------------------------------------------------- */
 
-static void open_line(struct line *l, uint8_t hpda, uint8_t dgst, uint16_t port)
+static void open_line(struct line *l, uint8_t hpda, uint8_t dgst, uint64_t port)
 {
 	struct station *s = &stage->stations[(l - stage->lines) % STATIONS];
 
@@ -372,7 +372,8 @@ static void put_property(struct line *l, bool is_set, uint32_t offset, uint8_t a
 
 struct admin {
 	uint8_t opcode;
-	uint32_t nsid, cdw10, cdw11, cdw12, length;
+	uint32_t nsid, cdw10, cdw11, cdw12, cdw14, length;
+	const uint8_t *data;		/* in the capsule; NULL: none is */
 };
 
 static void put_admin(struct line *l, const struct admin *a)
@@ -381,11 +382,12 @@ static void put_admin(struct line *l, const struct admin *a)
 
 	put32(sqe + 4, a->nsid);
 	put32(sqe + 32, a->length);
-	sqe[39] = 0x5a;
+	sqe[39] = a->data ? 0x01 : 0x5a;
 	put32(sqe + 40, a->cdw10);
 	put32(sqe + 44, a->cdw11);
 	put32(sqe + 48, a->cdw12);
-	put_sqe(l, sqe, NULL, 0);
+	put32(sqe + 56, a->cdw14);
+	put_sqe(l, sqe, a->data, a->data ? a->length : 0);
 }
 
 static void put_queues(struct line *l, uint16_t submission, uint16_t completion)
@@ -398,13 +400,53 @@ struct io {
 	uint8_t opcode, nsid;
 	uint16_t slba, nlb;
 	bool is_in_capsule, is_fua;
+	uint8_t fuse;
 };
+
+/* Two ranges, the second beyond the end now and then, and nothings; not all to be given
+ * back. */
+static void put_deallocation(struct line *l, const struct io *io)
+{
+	uint8_t ranges[4096] = { 0 }, sqe[64] = { 0x09 };
+	uint32_t n = io->is_in_capsule ? 48 : sizeof(ranges);
+
+	put32(ranges + 4, io->nlb);
+	put16(ranges + 8, io->slba);
+	put32(ranges + 20, io->slba);
+	put16(ranges + 24, io->nlb);
+	put32(sqe + 4, io->nsid);
+	put32(sqe + 32, n);
+	sqe[39] = io->is_in_capsule ? 0x01 : 0x5a;
+	sqe[40] = io->nlb % 4;
+	sqe[44] = io->is_fua ? 0x03 : 0x04;
+	put_sqe(l, sqe, ranges, io->is_in_capsule ? n : 0);
+}
+
+/* Two ranges, now and then of other namespaces. */
+static void put_copy(struct line *l, const struct io *io)
+{
+	uint8_t ranges[64] = { 0 }, sqe[64] = { 0x19 };
+
+	put32(ranges, io->nlb >> 4 & 7);
+	put16(ranges + 8, io->slba);
+	put16(ranges + 16, io->nlb & 0xf);
+	put32(ranges + 32, io->nsid);
+	put16(ranges + 40, io->nlb);
+	put32(sqe + 4, io->nsid);
+	put32(sqe + 32, sizeof(ranges));
+	sqe[39] = io->is_in_capsule ? 0x01 : 0x5a;
+	put32(sqe + 40, io->slba / 2);
+	sqe[48] = 1;
+	sqe[49] = io->nlb >> 7 << 1;
+	sqe[51] = io->is_fua ? 0x40 : 0;
+	put_sqe(l, sqe, ranges, io->is_in_capsule ? sizeof(ranges) : 0);
+}
 
 static void put_io(struct line *l, const struct io *io)
 {
 	static const uint8_t data[16384];
 	uint32_t n = (io->nlb + 1u) * 512;
-	uint8_t sqe[64] = { io->opcode };
+	uint8_t sqe[64] = { io->opcode, io->fuse };
 
 	put32(sqe + 4, io->nsid);
 	put32(sqe + 32, n);
@@ -412,6 +454,8 @@ static void put_io(struct line *l, const struct io *io)
 	put32(sqe + 40, io->slba);
 	put16(sqe + 48, io->nlb);
 	sqe[51] = io->is_fua ? 0x40 : 0;
+	if (io->opcode == 0x08 && io->is_in_capsule)
+		sqe[51] |= 0x02;		/* DEAC */
 	put_sqe(l, sqe, data, !io->is_in_capsule ? 0 : n < sizeof(data) ? n : sizeof(data));
 }
 
@@ -486,46 +530,88 @@ static void step_admin(struct line *l)
 
 static void step_identify(struct line *l)
 {
-	static const uint8_t kinds[] = { 0, 1, 2, 3 };
-	uint8_t kind = next8(), nsid = next8();
+	static const uint8_t kinds[] = { 0, 1, 2, 3, 0x05, 0x06, 0x07, 0x08, 0x12, 0x13, 0x17, 0x1c };
+	uint8_t kind = next8(), nsid = next8(), cntid = next8(), csi = next8();
 
-	put_admin(l, &(struct admin){ .opcode = 0x06, .cdw10 = kinds[kind % COUNT_OF(kinds)],
-				      .nsid = nsid == 255 ? ~0u : nsid, .length = 4096 });
+	put_admin(l, &(struct admin){ .opcode = 0x06, .nsid = nsid == 255 ? ~0u : nsid,
+				      .cdw10 = kinds[kind % COUNT_OF(kinds)] |
+					       (cntid == 255 ? ~0u : cntid) << 16,
+				      .cdw11 = (uint32_t)csi << 24, .cdw14 = next8(),
+				      .length = 4096 });
 }
+
+/* Numbers, and those that come and go as data. */
+static const struct { uint8_t fid; uint16_t length; } features[] = {
+	{ 0x06, 0 }, { 0x07, 0 }, { 0x0b, 0 }, { 0x0f, 0 }, { 0x01, 0 }, { 0x02, 0 }, { 0x04, 0 },
+	{ 0x05, 0 }, { 0x0a, 0 }, { 0x0e, 8 }, { 0x16, 512 }, { 0x19, 0 }, { 0x81, 16 }, { 0x84, 0 },
+};
 
 static void step_feature(struct line *l)
 {
-	static const uint8_t features[] = { 0x06, 0x07, 0x0b, 0x0f };
-	uint8_t which = next8(), select = next8();
-	struct admin a = { .opcode = which & 1 ? 0x09 : 0x0a };
+	uint8_t which = next8(), select = next8(), nsid;
+	bool is_set = which & 1;
+	uint8_t row = which / 2 % COUNT_OF(features), data[512];
+	struct admin a = { .opcode = is_set ? 0x09 : 0x0a };
 
-	a.cdw10 = which & 0x80 ? which & 0x7f : features[which / 2 % COUNT_OF(features)];
-	a.cdw10 |= a.opcode == 0x0a ? (select & 7u) << 8 : (uint32_t)(select & 0x80) << 24;
+	a.cdw10 = which & 0x80 ? which & 0x7f : features[row].fid;
+	a.cdw10 |= is_set ? (uint32_t)(select & 0x80) << 24 : (select & 7u) << 8;
 	a.cdw11 = next16();
 	a.cdw11 |= (uint32_t)next16() << 16;
+	nsid = next8();
+	a.nsid = nsid == 255 ? ~0u : nsid;
+	a.length = which & 0x80 ? 0 : features[row].length;
+	memset(data, a.cdw11 & 0xff, sizeof(data));
+	if (is_set && a.length && !(select & 0x40))
+		a.data = data;
 	put_admin(l, &a);
 }
 
 static void step_log(struct line *l)
 {
-	static const uint8_t pages[] = { 1, 2, 3, 0x70 };
+	static const uint8_t pages[] = { 1, 2, 3, 0x70, 0x00, 0x04, 0x05, 0x12, 0x13 };
 	uint8_t page = next8();
 	uint16_t dwords = next16();
 
 	page = page & 0x80 ? page & 0x7f : pages[page % COUNT_OF(pages)];
 	put_admin(l, &(struct admin){ .opcode = 0x02, .nsid = ~0u,
 				      .cdw10 = page | (uint32_t)dwords << 16,
-				      .cdw12 = next16(), .length = (dwords + 1u) * 4 });
+				      .cdw12 = next16(), .cdw14 = (uint32_t)next16() << 16,
+				      .length = (dwords + 1u) * 4 });
 }
 
 static void step_io(struct line *l)
 {
 	uint8_t how = next8(), nlb = next8();
-	struct io io = { .opcode = how & 7, .nsid = how >> 3 & 7, .is_fua = how & 0x40,
+	static const uint8_t opcodes[] = { 0x00, 0x01, 0x02, 0x08, 0x09, 0x05, 0x0c, 0x07 };
+	struct io io = { .opcode = opcodes[how & 7], .nsid = how >> 3 & 7, .is_fua = how & 0x40,
 			 .is_in_capsule = how & 0x80 };
 
 	io.slba = next16() % (4 * DISK / 512 + 8);
 	io.nlb = nlb;
+	if (io.opcode == 0x07 && (io.nlb & 3) == 2)
+		io.opcode = 0x04;
+	if (io.opcode == 0x07 && io.nlb & 1)
+		put_copy(l, &io);
+	else if (io.opcode == 0x09)
+		put_deallocation(l, &io);
+	else
+		put_io(l, &io);
+}
+
+/* A half or both of a Compare and Write; now and then the two don't match. */
+static void step_fused(struct line *l)
+{
+	uint8_t how = next8(), what = next8();
+	struct io io = { .opcode = 0x05, .nsid = how & 7, .is_in_capsule = how & 0x80,
+			 .fuse = what >> 2 & 3, .slba = next8(), .nlb = !(what & 0x1e) };
+
+	if (!(what & 1))
+		put_io(l, &io);
+	io.opcode = what & 0x10 ? 0x02 : 0x01;
+	io.is_in_capsule = how & 0x40;
+	io.is_fua = how & 0x20;
+	io.fuse = what >> 6;
+	io.slba += how >> 3 & 3 ? 0 : 1;
 	put_io(l, &io);
 }
 
@@ -601,7 +687,7 @@ static void (*const steps[OP_COUNT])(struct line *) = {
 	[OP_HANG_UP] = step_hang_up, [OP_WINDOW] = step_window,
 	[OP_DISCONNECT] = step_disconnect, [OP_QUEUES] = step_queues,
 	[OP_FEATURE] = step_feature, [OP_LOG] = step_log, [OP_IDENTIFY] = step_identify,
-	[OP_CC] = step_cc,
+	[OP_CC] = step_cc, [OP_FUSED] = step_fused,
 };
 
 static void step(void)

@@ -155,13 +155,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	leaves = bytes[0] & 0x80;
 	rpc_session_open(&s, &interface, went_on);
 	feed_all(&s, bytes + 1, n - 1, 1 + (bytes[0] & 0x7f));
-	if (!s.is_over && !leaves) {
-		while (!rpc_session_takes(&s)) {
-			end_later();
-			take_answers(&s, SIZE_MAX);
-		}
-		rpc_session_feed(&s, NULL, 0);
+	/* What came behind a call that waited may be no JSON: then it is over, too. */
+	while (!s.is_over && !leaves && !rpc_session_takes(&s)) {
+		end_later();
+		take_answers(&s, SIZE_MAX);
 	}
+	if (!s.is_over && !leaves)
+		rpc_session_feed(&s, NULL, 0);
 	for (int i = 0; later || rpc_session_unsent(&s); i++) {
 		end_later();
 		take_answers(&s, SIZE_MAX);

@@ -75,7 +75,7 @@ static void check_options(int argc, char **argv)
 	FUZZ_CHECK(o.listen_count <= OPTIONS_MAX_LISTEN && o.workers && o.io_queues);
 	FUZZ_CHECK(is_power(o.mdts) && o.mdts >= 4096);
 	FUZZ_CHECK(!(o.in_capsule_data % 16) && !(o.max_h2c_data % 4));
-	FUZZ_CHECK(o.nn && (o.device_count || o.config || o.rpc_socket));
+	FUZZ_CHECK(o.nn && (o.device_count || o.config || o.rpc_socket || o.call_count));
 	FUZZ_CHECK(!o.subnqn || nqn_check(o.subnqn, strlen(o.subnqn)) == NQN_GOOD);
 }
 

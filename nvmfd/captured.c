@@ -378,6 +378,17 @@ static json_t *text_of_device(const char *text)
 	return result;
 }
 
+/* It may have grown since, or shrunk. */
+static json_t *device_of(const struct device *d)
+{
+	char *text = device_text_resized(d->text, d->backend->info.size);
+	json_t *made = json_pack("{s:s, s:o}", "name", d->name, "device",
+				 text_of_device(text ? text : d->text));
+
+	free(text);
+	return made;
+}
+
 static json_t *devices_of(const struct snapshot *all)
 {
 	json_t *list = json_array();
@@ -386,8 +397,7 @@ static json_t *devices_of(const struct snapshot *all)
 		const struct device *d = all->devices.at[i];
 
 		if (!is_path(d))
-			json_array_append_new(list, json_pack("{s:s, s:o}", "name", d->name, "device",
-							      text_of_device(d->text)));
+			json_array_append_new(list, device_of(d));
 	}
 	return list;
 }
@@ -405,12 +415,13 @@ static json_t *own_namespace(const struct ns_place *place)
 {
 	const struct namespace *ns = place->ns;
 	bool is_read_only = ns->is_read_only && !ns->backend->info.read_only;
+	bool is_protected = atomic_load(&ns->common->is_protected);
 	json_t *to;
 
-	if (!is_read_only && !place->is_hidden && is_zero(ns->id.eui64, 8))
+	if (!is_read_only && !is_protected && !place->is_hidden && is_zero(ns->id.eui64, 8))
 		return NULL;
-	to = json_pack("{s:I, s:i, s:i}", "nsid", (json_int_t)ns->nsid, "read_only", is_read_only,
-		       "hidden", place->is_hidden);
+	to = json_pack("{s:I, s:i, s:i, s:i}", "nsid", (json_int_t)ns->nsid, "read_only",
+		       is_read_only, "write_protected", is_protected, "hidden", place->is_hidden);
 	if (place->is_hidden)
 		json_object_set_new(to, "hosts", texts_of(&place->hosts));
 	if (!is_zero(ns->id.eui64, 8))
@@ -476,6 +487,21 @@ static json_t *discovery_only(const struct snapshot *all, const json_t *ports)
 	return list;
 }
 
+/* The kernel's referrals have no names. */
+static json_t *named_referrals(const struct snapshot *all)
+{
+	json_t *list = json_array();
+
+	for (unsigned int i = 0; i < all->referrals.count; i++) {
+		const struct referral *r = all->referrals.at[i];
+
+		if (strcmp(r->nqn, NQN_DISCOVERY))
+			json_array_append_new(list, json_pack("{s:s, s:o, s:s}", "traddr", r->address,
+							      "trsvcid", decimal(r->service), "nqn", r->nqn));
+	}
+	return list;
+}
+
 static json_t *own_of(const struct snapshot *all, const struct nvmfd_options *o,
 		      const json_t *ports)
 {
@@ -486,8 +512,19 @@ static json_t *own_of(const struct snapshot *all, const struct nvmfd_options *o,
 		json_array_append_new(subsystems, own_subsystem(all->subsystems.at[i]));
 	json_object_set_new(to, "devices", devices_of(all));
 	json_object_set_new(to, "discovery_only", discovery_only(all, ports));
+	json_object_set_new(to, "referrals", named_referrals(all));
 	json_object_set_new(to, "subsystems", subsystems);
 	return to;
+}
+
+/* As it was written, where that is still so. */
+static void put_discovery(const struct snapshot *all, json_t *document)
+{
+	const json_t *said = json_object_get(json_object_get(document, "discovery"), "nqn");
+	const char *was = said ? json_string_value(said) : NQN_DISCOVERY, *is = all->discovery->set.nqn;
+
+	if (strcmp(was, is))
+		json_object_set_new(document, "discovery", json_pack("{s:s}", "nqn", is));
 }
 
 /* ---- all of it --------------------------------------------------------------------------------------- */
@@ -522,6 +559,7 @@ int captured_config(const struct snapshot *all, const struct nvmfd_options *o,
 	memset(to, 0, sizeof(*to));
 	json_object_set_new(document, "hosts", hosts_of(subsystems, json_object_get(document, "hosts")));
 	json_object_set_new(document, "nvmfd", own_of(all, o, ports));
+	put_discovery(all, document);
 	if (put_referrals(all, ports)) {
 		json_object_set(document, "subsystems", subsystems);
 		json_object_set(document, "ports", ports);

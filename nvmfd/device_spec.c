@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define MAX_DELAY_MS	3600000u
@@ -147,6 +148,7 @@ static unsigned int opcode_of(const char *key)
 {
 	static const char *const names[BACKEND_OPCODES] = {
 		[BACKEND_READ] = "read", [BACKEND_WRITE] = "write", [BACKEND_FLUSH] = "flush",
+		[BACKEND_ZERO] = "zero",
 	};
 	unsigned int opcode = 0;
 
@@ -269,6 +271,7 @@ static const struct key_row delay_keys[] = {
 	{ "read-ms", false, EVERY_KIND, set_ms },
 	{ "write-ms", false, EVERY_KIND, set_ms },
 	{ "flush-ms", false, EVERY_KIND, set_ms },
+	{ "zero-ms", false, EVERY_KIND, set_ms },
 	{ NULL, false, 0, NULL },
 };
 
@@ -277,6 +280,7 @@ static const struct key_row error_keys[] = {
 	{ "read", false, EVERY_KIND, set_error },
 	{ "write", false, EVERY_KIND, set_error },
 	{ "flush", false, EVERY_KIND, set_error },
+	{ "zero", false, EVERY_KIND, set_error },
 	{ "rate", false, EVERY_KIND, set_rate },
 	{ "after", false, EVERY_KIND, set_after },
 	{ "count", false, EVERY_KIND, set_count },
@@ -288,7 +292,7 @@ static const struct key_row error_keys[] = {
 
 /* --- keys in general ----------------------------------------------------------- */
 
-#define MAX_KEYS 11
+#define MAX_KEYS 12
 _Static_assert(sizeof(error_keys) / sizeof(error_keys[0]) <= MAX_KEYS, "one slot a key");
 _Static_assert(sizeof(device_keys) / sizeof(device_keys[0]) <= MAX_KEYS, "one slot a key");
 
@@ -367,7 +371,7 @@ static int check_wrapper(const struct reading *r)
 	for (unsigned int i = 0; i < BACKEND_OPCODES; i++)
 		if (w->kind == BACKEND_DELAY || w->error[i])
 			return 0;
-	return refuse(r, -EINVAL, "error: needs what shall fail: read=, write=, flush= or all=");
+	return refuse(r, -EINVAL, "error: needs what shall fail: read=, write=, flush=, zero= or all=");
 }
 
 /* The wrapper at *text, which is moved behind its slash.  1: there is none. */
@@ -394,7 +398,7 @@ static int read_wrapper(struct reading *r, const char **text)
 	r->wrapper->kind = kind;
 	r->wrapper->rate = BACKEND_RATE_ALWAYS;
 	if (kind == BACKEND_DELAY && slash == params)
-		return refuse(r, -EINVAL, "delay: needs how long: ms=, read-ms=, write-ms= or flush-ms=");
+		return refuse(r, -EINVAL, "delay: needs how long: ms=, read-ms=, write-ms=, flush-ms= or zero-ms=");
 	err = read_keys(r, kind == BACKEND_DELAY ? delay_keys : error_keys,
 			kind == BACKEND_DELAY ? "delay" : "error", params, (size_t)(slash - params));
 	if (!err)
@@ -490,6 +494,10 @@ static int read_device(struct reading *r, const char *text)
 	keys = strrchr(target, '?');
 	length = keys ? (size_t)(keys - target) : strlen(target);
 	err = kinds[kind].read_target(r, target, length);
+	if (kind != BACKEND_FILE) {
+		r->spec->size_at = (size_t)(target - r->text);
+		r->spec->size_length = length;
+	}
 	if (!err && keys)
 		err = read_keys(r, device_keys, kinds[kind].name, keys + 1, strlen(keys + 1));
 	return err ? err : check_size(r);
@@ -504,6 +512,55 @@ int device_spec_parse(struct device_spec *spec, const char *text, char *error, s
 	while (!(err = read_wrapper(&r, &text)))
 		;
 	return err < 0 ? err : read_device(&r, text);
+}
+
+static char *with_size(const char *text, const struct device_spec *spec, uint64_t size)
+{
+	static const char suffixes[] = "KMGTPE";
+	size_t power = 0;
+	char *made;
+
+	if (!spec->size_length || size == spec->backend.size)
+		return strdup(text);
+	while (size && !(size % 1024) && suffixes[power]) {
+		size /= 1024;
+		power++;
+	}
+	return asprintf(&made, "%.*s%ju%.*s%s", (int)spec->size_at, text, (uintmax_t)size, power > 0,
+			suffixes + power - (power > 0), text + spec->size_at + spec->size_length) < 0 ? NULL : made;
+}
+
+char *device_text_resized(const char *text, uint64_t size)
+{
+	struct device_spec *spec = malloc(sizeof(*spec));
+	char error[256], *made = NULL;
+
+	if (spec && !device_spec_parse(spec, text, error, sizeof(error)))
+		made = with_size(text, spec, size);
+	free(spec);
+	return made;
+}
+
+static bool is_same_around(const char *a, const struct device_spec *one, const char *b,
+			   const struct device_spec *other)
+{
+	return one->size_length && other->size_length && one->size_at == other->size_at &&
+	       !strncmp(a, b, one->size_at) &&
+	       !strcmp(a + one->size_at + one->size_length, b + other->size_at + other->size_length);
+}
+
+bool device_text_differs_in_size(const char *first, const char *second, uint64_t *size)
+{
+	struct device_spec *specs = calloc(2, sizeof(*specs));
+	char error[256];
+	bool does = specs && !device_spec_parse(&specs[0], first, error, sizeof(error)) &&
+		    !device_spec_parse(&specs[1], second, error, sizeof(error)) &&
+		    is_same_around(first, &specs[0], second, &specs[1]);
+
+	if (does)
+		*size = specs[1].backend.size;
+	free(specs);
+	return does;
 }
 
 /* --- all devices together -------------------------------------------------------- */

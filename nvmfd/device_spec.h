@@ -22,6 +22,7 @@
 struct device_spec {
 	struct backend_spec backend;
 	char path[DEVICE_PATH_SIZE];
+	size_t size_at, size_length;	/* where the text says the size; 0 long: it does not */
 	uint32_t nsid;			/* 0: by order */
 	bool has_uuid;
 	uint8_t uuid[16];		/* as on the wire: in the order of the text */
@@ -30,6 +31,12 @@ struct device_spec {
 /* 0, or -errno with one sentence that names the device, the key and the value. */
 int device_spec_parse(struct device_spec *spec, const char *text,
 		      char *error, size_t error_size);
+
+/* A text of the same device with that many bytes; of a file, which says its size itself, the
+ * text as it is.  NULL: no memory, or no device.  The caller's to free. */
+char *device_text_resized(const char *text, uint64_t size);
+/* Whether two texts say the same but for the size, which is then that of the second. */
+bool device_text_differs_in_size(const char *first, const char *second, uint64_t *size);
 
 /*
  * Gives those without an nsid the lowest free number each, in their order.

@@ -4,8 +4,10 @@
 #include "config/value.h"
 #include "kernel/device.h"
 #include "kernel/kernel.h"
+#include "kernel/silence.h"
 #include "served.h"
 #include "typed.h"
+#include "wildcard.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,12 +17,14 @@
 /* Where our own ports' numbers begin, and those of twins. */
 #define OWN_PORTS (65536 - OPTIONS_MAX_LISTEN)
 #define TWIN_OF(id) (OWN_PORTS - (id))
+#define SENTENCE_SIZE 1024
 
 struct kernel_mode {
 	struct kernel kernel;
 	struct service *service;
 	const struct nvmfd_options *options;
 	uint16_t discovery_port;
+	bool v6_takes_v4;		/* the kernel's wildcard of IPv6 does */
 };
 
 /* ---- what the options say of ports and queues ----------------------------------------- */
@@ -96,7 +100,7 @@ static bool is_free(const struct config *c, int64_t id)
 	return id > 0;
 }
 
-/* The kernel's wildcard of IPv6 takes hosts of IPv4, too, who must be told of it. */
+/* Hosts of IPv4 must be told of a wildcard of IPv6 that takes them, too. */
 static void add_twin(struct mirror *m, const struct config *c, const struct config_port *p)
 {
 	static char any[] = "0.0.0.0";
@@ -113,9 +117,10 @@ static void add_twin(struct mirror *m, const struct config *c, const struct conf
 	m->config.port_count++;
 }
 
-static bool mirror_open(struct mirror *m, const struct config *c)
+static bool mirror_open(const struct kernel_mode *k, struct mirror *m, const struct config *c)
 {
-	m->config = (struct config){ .hosts = c->hosts, .host_count = c->host_count };
+	m->config = (struct config){ .hosts = c->hosts, .host_count = c->host_count,
+				     .discovery_nqn = c->discovery_nqn };
 	m->subsystems = calloc(c->subsystem_count + 1, sizeof(*m->subsystems));
 	m->ports = calloc(2 * c->port_count + 1, sizeof(*m->ports));
 	if (!m->subsystems || !m->ports)
@@ -130,7 +135,7 @@ static bool mirror_open(struct mirror *m, const struct config *c)
 	m->config.port_count = c->port_count;
 	for (size_t i = 0; i < c->port_count; i++)
 		m->ports[i] = c->ports[i];
-	for (size_t i = 0; i < c->port_count; i++)
+	for (size_t i = 0; k->v6_takes_v4 && i < c->port_count; i++)
 		add_twin(m, c, &c->ports[i]);
 	return true;
 }
@@ -141,16 +146,39 @@ static void mirror_close(struct mirror *m)
 	free(m->ports);
 }
 
+/* In two changes where a port moves, for one that listens does not. */
+static int tell_mirrored(struct model *m, const struct config *before, const struct config *after,
+			 char *error, size_t error_size)
+{
+	char sentence[SENTENCE_SIZE];
+	struct config silent;
+	int count = kernel_silence(before, after, &silent), r = 0;
+
+	if (count < 0) {
+		snprintf(error, error_size, "out of memory");
+		return count;
+	}
+	if (count)
+		r = served_apply(m, before, &silent, error, error_size);
+	if (!r) {
+		r = served_apply(m, &silent, after, error, error_size);
+		if (r && count)
+			served_apply(m, &silent, before, sentence, sizeof(sentence));
+	}
+	kernel_silence_end(&silent);
+	return r;
+}
+
 static int tell(struct kernel_mode *k, const struct config *before, const struct config *after,
 		char *error, size_t error_size)
 {
 	struct mirror a, b;
-	bool all = mirror_open(&a, before);
+	bool all = mirror_open(k, &a, before);
 	int r = -ENOMEM;
 
-	all &= mirror_open(&b, after);
+	all &= mirror_open(k, &b, after);
 	if (all)
-		r = served_apply(&k->service->model, &a.config, &b.config, error, error_size);
+		r = tell_mirrored(&k->service->model, &a.config, &b.config, error, error_size);
 	else
 		snprintf(error, error_size, "out of memory");
 	mirror_close(&a);
@@ -178,7 +206,7 @@ static int open_port(struct model_runtime *rt, struct port *p, char *error, size
 
 static int listen_at(struct kernel_mode *k, size_t i, const char *address)
 {
-	struct port_settings set = { .id = (uint16_t)(OWN_PORTS + i), .address = address,
+	struct port_settings set = { .has_id = true, .id = (uint16_t)(OWN_PORTS + i), .address = address,
 				     .service = k->discovery_port };
 	int r = model_add_port(&k->service->model, &set);
 
@@ -266,6 +294,7 @@ int kernel_mode_open(struct kernel_mode **result, struct service *s, const struc
 	k->service = s;
 	k->options = setup->options;
 	k->kernel.configfs.fd = -1;
+	k->v6_takes_v4 = wildcard_now() == WILDCARD_TAKES_IPV4;
 	r = check_devices(k->options, error, error_size);
 	if (!r)
 		r = kernel_open(&k->kernel, k->options->configfs, journal_log(setup->journal), error,
@@ -291,7 +320,7 @@ uint16_t kernel_mode_discovery_port(const struct kernel_mode *k)
 int kernel_mode_apply(struct kernel_mode *k, const struct config *before, const struct config *after,
 		      char *error, size_t error_size)
 {
-	char sentence[1024];
+	char sentence[SENTENCE_SIZE];
 	int r = kernel_apply(&k->kernel, before, after, error, error_size), back;
 
 	if (r)

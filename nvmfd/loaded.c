@@ -147,7 +147,7 @@ static const struct {
 	[CONFIG_ADDRESS] = { "address", false }, [CONFIG_ALLOWED_HOST] = { "host", false },
 	[CONFIG_NAMESPACE] = { "namespace", true }, [CONFIG_VIEWER] = { "viewer", false },
 	[CONFIG_PORT] = { "port", true }, [CONFIG_REFERRAL] = { "referral", false },
-	[CONFIG_EXPORT] = { "export", false },
+	[CONFIG_EXPORT] = { "export", false }, [CONFIG_DISCOVERY] = { "discovery subsystem", false },
 };
 
 static const char *name_of(const struct config_change *c)

@@ -85,8 +85,10 @@ static void print_how(const struct nvmfd *n, const char *nqn)
 	const char *address = an_address(&n->options);
 
 	if (!n->options.device_count) {
-		printf("nvmfd takes calls at %s; hosts find it at discovery port %u\n\n",
-		       n->options.rpc_socket, server_discovery_port(n->server));
+		if (n->options.rpc_socket)
+			printf("nvmfd takes calls at %s; ", n->options.rpc_socket);
+		printf("hosts find %s at discovery port %u\n\n",
+		       n->options.rpc_socket ? "it" : "nvmfd", server_discovery_port(n->server));
 		fflush(stdout);
 		return;
 	}

@@ -25,6 +25,7 @@ enum option_kind {
 	KIND_TEXT,		/* const char *, not empty */
 	KIND_NQN,		/* const char * */
 	KIND_ADDRESS,		/* one more in listen[] */
+	KIND_CALL,		/* one more in calls[] */
 };
 
 struct option_row {
@@ -102,6 +103,8 @@ static const struct option_row rows[] = {
 	{ .name = "wait-for-rpc", .kind = KIND_FLAG, .offset = FIELD(wait_for_rpc),
 	  .not_with_kernel = true,
 	  .help = "serve nobody before the call framework_start_init" },
+	{ .name = "call", .argument = "CALL", .kind = KIND_CALL, .not_with_kernel = true,
+	  .help = "a call, METHOD or 'METHOD PARAMS', done before anybody is served; may be repeated" },
 	{ .name = "rpc-group", .argument = "NAME", .kind = KIND_TEXT, .offset = FIELD(rpc_group),
 	  .in_file = true,
 	  .not_with_kernel = true,
@@ -277,6 +280,16 @@ static int add_address(struct nvmfd_options *o, const struct option_row *row,
 	return 0;
 }
 
+static int add_call(struct nvmfd_options *o, const struct option_row *row, const char *text,
+		    struct sentence *s)
+{
+	if (o->call_count == OPTIONS_MAX_CALLS)
+		return refuse(s, -E2BIG, "--%s: '%s' is one too many: %d are allowed", row->name, text,
+			      OPTIONS_MAX_CALLS);
+	o->calls[o->call_count++] = text;
+	return 0;
+}
+
 static int set_option(struct nvmfd_options *o, const struct option_row *row,
 		      const char *text, struct sentence *s)
 {
@@ -301,6 +314,8 @@ static int set_option(struct nvmfd_options *o, const struct option_row *row,
 		return set_nqn(o, row, text, s);
 	case KIND_ADDRESS:
 		return add_address(o, row, text, s);
+	case KIND_CALL:
+		return add_call(o, row, text, s);
 	}
 	return -EINVAL;
 }
@@ -437,7 +452,7 @@ static int check_together(const struct nvmfd_options *o, struct sentence *s)
 	err = check_limits(o, s);
 	if (err)
 		return err;
-	if (!o->device_count && !o->rpc_socket)
+	if (!o->device_count && !o->rpc_socket && !o->call_count)
 		return refuse(s, -EINVAL, "no device to serve; for example: nvmfd -d ramdisk:1G");
 	if (o->device_count > o->nn)
 		return refuse(s, -EINVAL, "%zu devices are more than --nn allows (%ju)", o->device_count,

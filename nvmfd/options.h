@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #define OPTIONS_MAX_LISTEN 16
+#define OPTIONS_MAX_CALLS 256
 
 enum options_action { OPTIONS_SERVE, OPTIONS_HELP, OPTIONS_VERSION };
 enum options_c2h_success { C2H_SUCCESS_SPEC, C2H_SUCCESS_ALWAYS };
@@ -36,6 +37,8 @@ struct nvmfd_options {
 	const char *rpc_socket;		/* NULL: the default, when detached */
 	bool wait_for_rpc;		/* serve nobody before it is told to */
 	const char *rpc_group;		/* whose members may call, too; NULL: nobody's */
+	const char *calls[OPTIONS_MAX_CALLS];	/* done before anybody is served */
+	size_t call_count;
 	const char *state_file;		/* NULL: the default */
 	uint32_t c2h_success;		/* enum options_c2h_success */
 	uint32_t engine;		/* enum io_engine_kind */

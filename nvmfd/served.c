@@ -62,8 +62,11 @@ int served_options(const struct config *c, struct nvmfd_options *o, char *error,
 	int r = config_options(c, o, error, error_size);
 
 	o->allow_sqflow_off = o->allow_header_digest = o->allow_data_digest = true;
-	take_limits(c, o);
-	take_highest_nsid(c, o);
+	/* Those of the kernel's target are each port's own. */
+	if (!o->kernel) {
+		take_limits(c, o);
+		take_highest_nsid(c, o);
+	}
 	return r;
 }
 
@@ -144,10 +147,15 @@ static int drop_device(struct serving *s, const struct config_change *c)
 		      -ENOENT);
 }
 
-static int refuse_device(struct serving *s, const struct config_change *c)
+static int change_device(struct serving *s, const struct config_change *c)
 {
-	return refuse(s, -EBUSY, "device '%s' can't become another while it is there: give the new one a name"
-		      " of its own", ((const struct config_device *)c->after)->name);
+	const struct config_device *before = c->before, *after = c->after;
+	uint64_t size;
+
+	if (device_text_differs_in_size(before->device, after->device, &size))
+		return result(s, model_resize_device(s->model, after->name, size), 0);
+	return refuse(s, -EBUSY, "device '%s' can't become another while it is there, but for its size: give"
+		      " the new one a name of its own", after->name);
 }
 
 /* A path that a namespace names, just as it is. */
@@ -243,30 +251,20 @@ static int drop_subsystem(struct serving *s, const struct config_change *c)
 		      -ENOENT);
 }
 
-static bool is_same_but_for_hosts(const struct subsystem_settings *a, const struct subsystem_settings *b)
-{
-	return !strcmp(a->serial, b->serial) && !strcmp(a->model, b->model) &&
-	       !strcmp(a->firmware, b->firmware) && !memcmp(a->oui, b->oui, sizeof(a->oui)) &&
-	       a->cntlid_first == b->cntlid_first && a->cntlid_last == b->cntlid_last &&
-	       a->io_queues == b->io_queues && a->second == b->second &&
-	       a->nn == b->nn;
-}
-
-/* As with the kernel's target, hosts have seen the attributes: they stay. */
 static int change_subsystem(struct serving *s, const struct config_change *c)
 {
-	const struct config_subsystem *sub = c->after;
-	struct subsystem_settings old, new;
-	int r = settings_of(s, s->before, c->before, &old);
+	struct subsystem_settings set;
+	int r = settings_of(s, s->after, c->after, &set);
 
-	if (!r)
-		r = settings_of(s, s->after, sub, &new);
-	if (!r && !is_same_but_for_hosts(&old, &new))
-		r = refuse(s, -EBUSY, "the attributes of '%s' can't change while it is there, but for"
-			   " allow_any_host", sub->nqn);
-	if (!r && old.allows_any_host != new.allows_any_host)
-		r = result(s, model_allow_any_host(s->model, sub->nqn, new.allows_any_host), 0);
-	return r;
+	return r ? r : result(s, model_change_subsystem(s->model, &set), 0);
+}
+
+static bool is_listed(const char *name, char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(names[i], name))
+			return true;
+	return false;
 }
 
 static int allow_host(struct serving *s, const struct config_change *c)
@@ -287,6 +285,40 @@ static int allow_address(struct serving *s, const struct config_change *c)
 static int forbid_address(struct serving *s, const struct config_change *c)
 {
 	return result(s, model_forbid_address(s->model, c->subsystem, c->before), -ENOENT);
+}
+
+/* One that the model has and the file has not. */
+static const char *host_beyond(const struct serving *s, const struct config_subsystem *sub)
+{
+	const struct subsystem *now = snapshot_subsystem(model_snapshot(s->model), sub->nqn);
+
+	for (unsigned int i = 0; now && i < now->hosts.count; i++)
+		if (!is_listed(now->hosts.at[i], sub->allowed_hosts, sub->allowed_host_count))
+			return now->hosts.at[i];
+	return NULL;
+}
+
+/* Where any host may come the file has no list, but calls may have added to the model's. */
+static int forbid_others(struct serving *s, const struct config_subsystem *sub)
+{
+	char name[NQN_FIELD_SIZE + 1];
+	const char *host;
+	int r = 0;
+
+	while (!r && (host = host_beyond(s, sub))) {
+		snprintf(name, sizeof(name), "%s", host);
+		r = result(s, model_forbid_host(s->model, sub->nqn, name), 0);
+	}
+	return r;
+}
+
+static int forbid_all_others(struct serving *s)
+{
+	int r = 0;
+
+	for (size_t i = 0; !r && i < s->after->subsystem_count; i++)
+		r = forbid_others(s, &s->after->subsystems[i]);
+	return r;
 }
 
 /* ---- namespaces ---------------------------------------------------------------------------- */
@@ -315,12 +347,26 @@ static int hide(struct serving *s, const struct config_change *c)
 	return result(s, model_hide_namespace(s->model, c->subsystem, (uint32_t)c->number, c->before), -ENOENT);
 }
 
+/* What it said before and does not say now is taken back; else hosts decide. */
+static enum protection protection_of(const struct serving *s, const struct config_change *c,
+				     const struct config_own_namespace *own)
+{
+	const struct config_own_namespace *before =
+		s->before ? config_own_namespace(config_own_named(s->before, c->subsystem), c->number) :
+			    NULL;
+
+	if (own && own->write_protected.value)
+		return PROTECTION_ON;
+	return before && before->write_protected.value ? PROTECTION_OFF : PROTECTION_KEPT;
+}
+
 static int add_namespace(struct serving *s, const struct config_change *c)
 {
 	const struct config_namespace *ns = c->after;
 	const struct config_own_namespace *own =
 		config_own_namespace(config_own_named(s->after, c->subsystem), c->number);
-	struct namespace_settings set = { .nsid = (uint32_t)c->number, .device = ns->path };
+	struct namespace_settings set = { .nsid = (uint32_t)c->number, .device = ns->path,
+					  .protection = protection_of(s, c, own) };
 	int r = 0;
 
 	if (!is_served(ns))
@@ -367,7 +413,7 @@ static bool listens(const struct config *c, const struct config_port *p)
 
 static int open_port(struct serving *s, const struct config_port *p)
 {
-	struct port_settings set = { .id = (uint16_t)p->portid.value, .address = p->traddr,
+	struct port_settings set = { .has_id = true, .id = (uint16_t)p->portid.value, .address = p->traddr,
 				     .service = (uint16_t)p->trsvcid.value };
 
 	if (snapshot_port(model_snapshot(s->model), set.id))
@@ -419,16 +465,32 @@ static int drop_export(struct serving *s, const struct config_change *c)
 	return result(s, model_remove_port(s->model, id), -ENOENT);
 }
 
-static int change_port(struct serving *s, const struct config_change *c)
+static bool has_moved(const struct config_change *c)
 {
 	const struct config_port *a = c->before, *b = c->after;
 
-	if (!strcmp(a->traddr, b->traddr) && a->trsvcid.value == b->trsvcid.value)
+	return strcmp(a->traddr, b->traddr) || a->trsvcid.value != b->trsvcid.value;
+}
+
+/* All that move leave before any of them opens: they may change places. */
+static int leave_address(struct serving *s, const struct config_change *c)
+{
+	return has_moved(c) ? result(s, model_remove_port(s->model, (uint16_t)c->number), -ENOENT) : 0;
+}
+
+/* What was served there before and still is; more comes as it is added. */
+static int open_at_new_address(struct serving *s, const struct config_change *c)
+{
+	const struct config_port *p = c->after;
+	int r = 0;
+
+	if (!has_moved(c) || !listens(s->after, p))
 		return 0;
-	if (!listens(s->before, a) || !listens(s->after, b))
-		return 0;
-	return refuse(s, -EBUSY, "port %lld can't move while it listens: give the new one a portid of its own",
-		      (long long)c->number);
+	r = open_port(s, p);
+	for (size_t i = 0; !r && i < p->subsystem_count; i++)
+		if (snapshot_subsystem(model_snapshot(s->model), p->subsystems[i]))
+			r = result(s, model_link(s->model, (uint16_t)p->portid.value, p->subsystems[i]), 0);
+	return r;
 }
 
 /* Ports have lists of their own, the model has one. */
@@ -449,18 +511,32 @@ static int add_referral(struct serving *s, const struct config_change *c)
 {
 	const struct config_referral *r = c->after;
 	const struct referral_settings set = { .address = r->traddr, .service = (uint16_t)r->trsvcid.value,
-					       .port_id = (uint16_t)r->portid.value };
+					       .port_id = (uint16_t)r->portid.value,
+					       .nqn = config_referral_nqn(s->after, r) };
 
 	return r->enable.value ? result(s, model_add_referral(s->model, &set), -EEXIST) : 0;
 }
 
 static int drop_referral(struct serving *s, const struct config_change *c)
 {
-	const struct config_referral *r = c->before;
+	const struct config_referral *r = c->before, *next = c->after;
+	bool changes = next && !strcmp(next->traddr, r->traddr) && next->trsvcid.value == r->trsvcid.value;
 
-	if (!r->enable.value || has_referral(s->after, r))
+	if (!r->enable.value || (!changes && has_referral(s->after, r)))
 		return 0;
 	return result(s, model_remove_referral(s->model, r->traddr, (uint16_t)r->trsvcid.value), -ENOENT);
+}
+
+/* ---- the discovery subsystem ------------------------------------------------------------------- */
+
+static int unname_discovery(struct serving *s, const struct config_change *c)
+{
+	return result(s, model_set_discovery_nqn(s->model, NQN_DISCOVERY), 0);
+}
+
+static int name_discovery(struct serving *s, const struct config_change *c)
+{
+	return result(s, model_set_discovery_nqn(s->model, c->after), 0);
 }
 
 /* ---- all of it --------------------------------------------------------------------------------- */
@@ -471,11 +547,11 @@ static const struct step {
 	enum config_what what;
 	int (*run)(struct serving *, const struct config_change *);
 } steps[] = {
-	{ CONFIG_CHANGE, CONFIG_DEVICE, refuse_device },
-	{ CONFIG_CHANGE, CONFIG_PORT, change_port },
+	{ CONFIG_CHANGE, CONFIG_PORT, leave_address },
 	{ CONFIG_REMOVE, CONFIG_EXPORT, drop_export },
 	{ CONFIG_REMOVE, CONFIG_REFERRAL, drop_referral },
 	{ CONFIG_CHANGE, CONFIG_REFERRAL, drop_referral },
+	{ CONFIG_REMOVE, CONFIG_DISCOVERY, unname_discovery },
 	{ CONFIG_REMOVE, CONFIG_VIEWER, hide },
 	{ CONFIG_REMOVE, CONFIG_NAMESPACE, drop_namespace },
 	{ CONFIG_CHANGE, CONFIG_NAMESPACE, drop_namespace },
@@ -483,6 +559,7 @@ static const struct step {
 	{ CONFIG_REMOVE, CONFIG_ALLOWED_HOST, forbid_host },
 	{ CONFIG_REMOVE, CONFIG_SUBSYSTEM, drop_subsystem },
 	{ CONFIG_REMOVE, CONFIG_DEVICE, drop_device },
+	{ CONFIG_ADD, CONFIG_DISCOVERY, name_discovery },
 	{ CONFIG_ADD, CONFIG_DEVICE, add_device },
 	{ CONFIG_ADD, CONFIG_SUBSYSTEM, add_subsystem },
 	{ CONFIG_CHANGE, CONFIG_SUBSYSTEM, change_subsystem },
@@ -491,9 +568,12 @@ static const struct step {
 	{ CONFIG_CHANGE, CONFIG_NAMESPACE, add_namespace },
 	{ CONFIG_ADD, CONFIG_NAMESPACE, add_namespace },
 	{ CONFIG_ADD, CONFIG_VIEWER, show },
+	{ CONFIG_CHANGE, CONFIG_PORT, open_at_new_address },
 	{ CONFIG_ADD, CONFIG_EXPORT, add_export },
 	{ CONFIG_CHANGE, CONFIG_REFERRAL, add_referral },
 	{ CONFIG_ADD, CONFIG_REFERRAL, add_referral },
+	/* Last: of what a device has lost nothing comes back. */
+	{ CONFIG_CHANGE, CONFIG_DEVICE, change_device },
 };
 
 static int run_step(struct serving *s, const struct step *step, const struct config_changes *changes)
@@ -515,6 +595,8 @@ static int run_steps(struct serving *s, const struct config_changes *changes)
 	r = close_discovery_only(s);
 	for (size_t i = 0; !r && i < sizeof(steps) / sizeof(steps[0]); i++)
 		r = run_step(s, &steps[i], changes);
+	if (!r)
+		r = forbid_all_others(s);
 	if (!r)
 		r = open_discovery_only(s);
 	if (!r) {

@@ -21,9 +21,8 @@ int served_options(const struct config *, struct nvmfd_options *, char *error, s
 
 /*
  * Makes what `before` describes into `after`, all or nothing: 0, or -errno with a
- * sentence.  Identifiers are those of the file, and no others.  What a device, the
- * attributes of a subsystem or the address of a port are can't change while they are
- * there; that is refused.
+ * sentence.  Identifiers are those of the file, and no others.  What a device is, but for
+ * its size, and the address of a port can't change while they are there; that is refused.
  */
 int served_apply(struct model *, const struct config *before, const struct config *after,
 		 char *error, size_t error_size);

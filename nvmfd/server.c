@@ -7,6 +7,7 @@
 #include "backend/engine.h"
 #include "rpc/rpc.h"
 #include "rpc/target.h"
+#include "rpc/typed_call.h"
 #include "target/service.h"
 #include "nvmf/version.h"
 
@@ -274,6 +275,21 @@ static int start_service(struct rpc_target *t, char *error, size_t error_size)
 	return service_start(t->service, error, error_size);
 }
 
+/* Hosts come later: nobody sees what is there between two of them. */
+static int run_typed_calls(struct server *s, char *error, size_t error_size)
+{
+	const struct nvmfd_options *o = s->options;
+	char sentence[1024];
+	int r = 0;
+
+	for (size_t i = 0; !r && i < o->call_count; i++) {
+		r = rpc_call_typed(&s->rpc_target.interface, o->calls[i], sentence, sizeof(sentence));
+		if (r)
+			snprintf(error, error_size, "--call '%.1024s': %s", o->calls[i], sentence);
+	}
+	return r;
+}
+
 static int open_rpc(struct server *s, const struct server_setup *setup, char *error,
 		    size_t error_size)
 {
@@ -287,8 +303,9 @@ static int open_rpc(struct server *s, const struct server_setup *setup, char *er
 					     .start = start_service, .file = setup->file };
 	rpc_target_open(&s->rpc_target, s->options->wait_for_rpc);
 	s->rpc_target.has_transport = setup->device_count || setup->config;
-	if (!setup->rpc_socket)
-		return 0;
+	r = run_typed_calls(s, error, error_size);
+	if (r || !setup->rpc_socket)
+		return r;
 	r = rpc_open(&s->rpc, &rpc, sentence, sizeof(sentence));
 	if (r && setup->rpc_is_default && !s->options->wait_for_rpc) {
 		log_say(s->log, LOG_WARNING, "takes no calls: %s: %s", setup->rpc_socket, sentence);

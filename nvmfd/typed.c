@@ -4,14 +4,13 @@
 #include "daemon.h"
 #include "kernel/device.h"
 #include "model/identity.h"
+#include "wildcard.h"
 
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 /* It is put together as the file's own text, so that the reader fills in and checks the
  * rest.  NULL stands for no memory all the way: jansson takes it and fails. */
@@ -68,17 +67,6 @@ static int add_device(const struct server_setup *setup, size_t i, json_t *device
 
 /* ---- ports ---------------------------------------------------------------------------- */
 
-/* The kernel's wildcard of IPv6 takes IPv4 as well. */
-static const char *everywhere(void)
-{
-	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (fd < 0)
-		return "0.0.0.0";
-	close(fd);
-	return "::";
-}
-
 static int add_port(const struct server_setup *setup, unsigned int id, const char *address, json_t *ports,
 		    char *error, size_t size)
 {
@@ -96,17 +84,24 @@ static int add_port(const struct server_setup *setup, unsigned int id, const cha
 	return 0;
 }
 
+/* Where to listen unless it is said. */
+static const char *const everywhere[][2] = {
+	[WILDCARD_NO_IPV6] = { "0.0.0.0" },
+	[WILDCARD_TAKES_IPV4] = { "::" },
+	[WILDCARD_IPV6_ALONE] = { "0.0.0.0", "::" },
+};
+
 static int add_ports(const struct server_setup *setup, struct kernel *k, json_t *ports, char *error,
 		     size_t size)
 {
 	const struct nvmfd_options *o = setup->options;
+	const char *const *list = o->listen_count ? o->listen : everywhere[wildcard_now()];
+	size_t count = o->listen_count ? o->listen_count : 2;
 	unsigned int id = kernel_free_port(k, 0);
 	int r = 0;
 
-	if (!o->listen_count)
-		return add_port(setup, id, everywhere(), ports, error, size);
-	for (size_t i = 0; !r && i < o->listen_count; i++) {
-		r = add_port(setup, id, o->listen[i], ports, error, size);
+	for (size_t i = 0; !r && i < count && list[i]; i++) {
+		r = add_port(setup, id, list[i], ports, error, size);
 		id = kernel_free_port(k, id);
 	}
 	return r;

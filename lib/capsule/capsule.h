@@ -9,13 +9,15 @@
  * A capsule's life, on the target's side:
  *   transport: sink->get            an empty capsule
  *   transport: sink->command        sqe is set; in_capsule for as long as the call
+ *   transport: sink->settle         (optional) before anything is sent
  *   sink:      transport->receive   (optional) fetch data from the host by R2T
  *   transport: sink->received       the data stands in `data`
  *   sink:      transport->respond   cqe and, for a read, data go to the host
  *   transport: sink->sent           nothing refers to the capsule any more
  *
  * Data whose digest is wrong never reaches the sink: the transport answers with
- * Transient Transport Error itself, and `sent` follows.
+ * Transient Transport Error itself, as it does to an identifier that is in use; `refused`
+ * comes before that and `sent` follows.
  *
  * Threads: a queue and its capsules belong to one thread at a time.
  */
@@ -37,9 +39,10 @@ struct capsule {
 	uint16_t status;		/* enum nvme_status_code | NVME_DNR */
 
 	/* Data that came inside the capsule: the transport's memory, gone when
-	 * sink->command returns. */
+	 * sink->command returns, or, if it stays, when sink->settle has. */
 	const uint8_t *in_capsule;
 	uint32_t in_capsule_length;
+	bool in_capsule_stays;
 
 	/* The data window: where R2T data is put, or what a read sends.  The
 	 * sink's memory, or (after `reserve`) the transport's. */
@@ -61,6 +64,7 @@ struct capsule {
 		uint32_t unsent;	/* items in the send queue that refer to it */
 		uint16_t ttag;
 		bool is_tracked, is_receiving, is_reserved, is_corrupt, is_write;
+		bool is_given_up;
 		bool has_ended;
 	} tcp;
 };
@@ -71,6 +75,11 @@ struct capsule_sink_ops {
 	struct capsule *(*get)(struct capsule_queue *);
 	void (*command)(struct capsule *);
 	void (*received)(struct capsule *);
+	/* Optional: the transport answers with `status` itself, which may still be changed. */
+	void (*refused)(struct capsule *);
+	/* Optional: all that came together has been delivered, or something is about to
+	 * be sent.  What the sink has responded to and not yet done, it does now. */
+	void (*settle)(struct capsule_queue *);
 	/* The end of every capsule that `get` gave, also when the connection
 	 * ended meanwhile. */
 	void (*sent)(struct capsule *);
@@ -103,6 +112,11 @@ struct capsule_transport_ops {
 	 * A block that is sent is of one moment.  False: it must be copied.
 	 */
 	bool (*lend)(struct capsule *, const void *data, uint32_t length, uint32_t block_size);
+	/* The command under way with this identifier; NULL: there is none. */
+	struct capsule *(*find)(struct capsule_queue *, uint16_t cid);
+	/* What is being received is not wanted any more: no more is asked for, and when what
+	 * has been is there, this is the response.  False: nothing is being received. */
+	bool (*give_up)(struct capsule *, uint16_t status);
 	/*
 	 * Queues the response; with status 0 and a length the data before it.
 	 * `sent` may be called from within.
@@ -132,6 +146,16 @@ static inline bool capsule_lend(struct capsule *c, const void *data, uint32_t le
 				uint32_t block_size)
 {
 	return c->queue->transport->lend(c, data, length, block_size);
+}
+
+static inline struct capsule *capsule_find(struct capsule_queue *q, uint16_t cid)
+{
+	return q->transport->find(q, cid);
+}
+
+static inline bool capsule_give_up(struct capsule *c, uint16_t status)
+{
+	return c->queue->transport->give_up(c, status);
 }
 
 static inline void capsule_respond(struct capsule *c)

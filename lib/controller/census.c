@@ -30,7 +30,7 @@ static void take_queue(const struct queue *q, struct queue_entry *e)
 {
 	const struct controller *c = q->has_left ? NULL : q->controller;
 
-	*e = (struct queue_entry){ .qid = q->qid, .state = state_of(q), .port_id = q->port_id,
+	*e = (struct queue_entry){ .qid = q->qid, .state = state_of(q), .port = q->port,
 				   .is_discovery = q->is_discovery,
 				   .worker = q->station->worker->index, .done = q->done,
 				   .latency = q->latency };
@@ -49,6 +49,9 @@ static void take_queue(const struct queue *q, struct queue_entry *e)
 
 void census_take(struct station *st, struct census *census)
 {
+	if (census->connects)
+		census->connects[st->worker->index] =
+			(struct connect_counts){ st->admin_connects, st->io_connects };
 	list_for_each(l, &st->controllers) {
 		if (census->controller_count < census->controller_room)
 			take_controller(list_entry(l, struct controller, owned),

@@ -29,10 +29,15 @@ struct queue_entry {
 	char peer[NET_ADDRESS_TEXT], local[NET_ADDRESS_TEXT];
 	bool is_ipv6;
 	uint16_t peer_port;		/* of TCP */
-	uint16_t port_id;		/* the model's */
+	uint64_t port;			/* the key of the model's */
 	unsigned int worker;
 	struct health_total done;	/* what its host had done */
 	struct latency latency;
+};
+
+/* Connects that were granted since the start. */
+struct connect_counts {
+	uint64_t admin, io;
 };
 
 /* Counts go on beyond the room: then there was too little. */
@@ -40,6 +45,8 @@ struct census {
 	struct controller_entry *controllers;
 	struct queue_entry *queues;
 	unsigned int controller_room, controller_count, queue_room, queue_count;
+	/* By station, as many as there are; NULL: nobody asks. */
+	struct connect_counts *connects;
 };
 
 /* Thread: the station's worker.  Adds those of the station. */

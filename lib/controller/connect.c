@@ -73,7 +73,7 @@ static const struct subsystem *find_served(const struct queue *q, const char *su
 {
 	const struct snapshot *m = q->station->model;
 	const struct subsystem *s = snapshot_subsystem(m, subnqn);
-	const struct port *p = snapshot_port(m, q->port_id);
+	const struct port *p = snapshot_port_of(m, q->port);
 
 	if (s == m->discovery)
 		return s;
@@ -299,7 +299,7 @@ void connect_retry(struct queue *q)
 }
 
 /* The command's own form: what is wrong here has a status of its own. */
-static uint16_t check_form(const struct request *r)
+static uint16_t check_form(struct request *r)
 {
 	const struct nvmf_connect_cmd *cmd = (const void *)&r->capsule.sqe;
 

@@ -9,6 +9,7 @@ static void association_unused(struct timer *);
 static void stayed_incomplete(struct timer *);
 static void end_admin(struct worker_message *);
 static void fenced(struct worker_message *);
+static void noticed(struct worker_message *);
 static void settle(struct controller *);
 static void keep_association(struct controller *);
 
@@ -20,7 +21,7 @@ static void fill_in(struct controller *c, struct queue *admin, const struct conn
 	memcpy(c->hostnqn, connect->data.hostnqn, sizeof(c->hostnqn));
 	memcpy(c->hostid, connect->data.hostid, sizeof(c->hostid));
 	c->admin = admin;
-	c->kato = le32_get(connect->cmd.kato);
+	c->kato = keep_alive_round(le32_get(connect->cmd.kato));
 	c->subsystem = connect->subsystem;
 	c->told = c->view = subsystem_view(c->subsystem, c->hostnqn);
 	c->known_generation = c->station->model->generation;
@@ -34,6 +35,7 @@ static void fill_in(struct controller *c, struct queue *admin, const struct conn
 	timer_init(&c->incomplete, stayed_incomplete);
 	c->end.run = end_admin;
 	c->fence.run = fenced;
+	c->notice.run = noticed;
 }
 
 static void free_controller(struct controller *c)
@@ -41,6 +43,7 @@ static void free_controller(struct controller *c)
 	list_remove(&c->owned);
 	atomic_fetch_sub(&c->life->controllers, 1);
 	life_put(c->life);
+	error_free(c);
 	free(c->changed);
 	free(c->discovery_log);
 	free(c->slots);
@@ -68,6 +71,7 @@ uint16_t controller_create(struct queue *admin, const struct connect *connect)
 	admin->controller = c;
 	admin->view = c->view;
 	list_append(&c->station->controllers, &c->owned);
+	feature_reset(c);
 	keep_alive_start(c);
 	keep_association(c);
 	connection_peer_address(&admin->connection, from);
@@ -140,6 +144,15 @@ static void fenced(struct worker_message *m)
 
 	registry_fenced(&c->target->registry, c);
 	controller_end(c, "its host has connected once more");
+	check_gone(c);
+}
+
+/* Likewise. */
+static void noticed(struct worker_message *m)
+{
+	struct controller *c = container_of(m, struct controller, notice);
+
+	event_namespace(c, registry_noticed(&c->target->registry, c));
 	check_gone(c);
 }
 
@@ -243,7 +256,9 @@ static void drained(struct controller *c)
 	c->csts = is_shutting_down(c) ? NVME_CSTS_SHST_OCCURRING : 0;
 	c->granted = 0;
 	c->has_had_queues = false;
+	error_clear(c);
 	event_reset(c);
+	feature_reset(c);
 	end_drain(c);
 }
 
@@ -298,12 +313,16 @@ void controller_lost(struct worker_message *m)
 uint64_t controller_cap(const struct controller *c)
 {
 	return NVME_CAP_MQES(c->target->limits.queue_entries) | NVME_CAP_CQR |
-	       NVME_CAP_TO(CAP_TIMEOUT_S * 2) | NVME_CAP_CSS_NVM;
+	       NVME_CAP_TO(CAP_TIMEOUT_S * 2) | NVME_CAP_CSS_NVM | NVME_CAP_CRWMS |
+	       (c->is_discovery ? 0 : NVME_CAP_CSS_SETS);
 }
 
 static bool is_valid_cc(const struct controller *c, uint32_t cc)
 {
-	if (NVME_CC_CSS(cc) || NVME_CC_MPS(cc) || NVME_CC_AMS(cc))
+	bool is_css_good = NVME_CC_CSS(cc) == NVME_CC_CSS_NVM ||
+			   (NVME_CC_CSS(cc) == NVME_CC_CSS_ALL && !c->is_discovery);
+
+	if (!is_css_good || NVME_CC_MPS(cc) || NVME_CC_AMS(cc))
 		return false;
 	/* A discovery controller has no I/O queues whose entries had a size. */
 	return c->is_discovery || (NVME_CC_IOSQES(cc) == 6 && NVME_CC_IOCQES(cc) == 4);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The Discovery Log Page (Base Specification 2.0, section 5.16.1.23). */
+/* The Discovery Log Page (Base Specification 2.1, section 5.1.12.3.1). */
 #include "controller/controller.h"
 
 #include <stdio.h>
@@ -80,9 +80,29 @@ static void put_referral(struct nvmf_discovery_entry *e, const struct controller
 	memcpy(e->subnqn, r->nqn, sizeof(e->subnqn));
 }
 
+/*
+ * This discovery service itself, where the host came to it: he may stay, and need ask at
+ * no other address.
+ */
+static unsigned int put_current(struct nvmf_discovery_entry *e, const struct controller *c,
+				const struct snapshot *m)
+{
+	const struct port *p = snapshot_port_of(m, c->admin->port);
+	char address[NET_ADDRESS_TEXT];
+
+	if (!p || !address_of(p, c->admin, address))
+		return 0;
+	put_entry(e, c, p->is_ipv6, address, p->service);
+	e->subtype = NVMF_SUBTYPE_DISCOVERY;
+	e->portid = le16_of(p->id);
+	e->eflags = le16_of(NVMF_EFLAGS_DUPLICATE | NVMF_EFLAGS_PERSISTENT);
+	memcpy(e->subnqn, m->discovery->set.nqn, sizeof(e->subnqn));
+	return 1;
+}
+
 static uint64_t most_entries(const struct snapshot *m)
 {
-	uint64_t n = m->referrals.count;
+	uint64_t n = m->referrals.count + 1;
 
 	for (unsigned int i = 0; i < m->ports.count; i++)
 		n += ((const struct port *)m->ports.at[i])->subsystems.count;
@@ -101,6 +121,7 @@ struct discovery_log *discovery_log_new(const struct controller *c, const struct
 		n += put_port(&log->entries[n], c, m->ports.at[i]);
 	for (unsigned int i = 0; i < m->referrals.count; i++)
 		put_referral(&log->entries[n++], c, m->referrals.at[i]);
+	n += put_current(&log->entries[n], c, m);
 	log->header.genctr = le64_of(m->generation);
 	log->header.numrec = le64_of(n);
 	return log;

@@ -10,7 +10,9 @@
 
 #include <stdlib.h>
 
+#define TYPE_HEALTH 1
 #define TYPE_NOTICE 2
+#define HEALTH_TEMPERATURE 0x01
 
 static const struct {
 	uint32_t config;		/* its bit in the feature and in OAES */
@@ -20,6 +22,8 @@ static const struct {
 				NVME_EVENT(TYPE_NOTICE, 0x00, NVME_LOG_CHANGED_NS) },
 	[NOTICE_DISCOVERY] = { NVME_OAES_DISCOVERY_CHANGE,
 			       NVME_EVENT(TYPE_NOTICE, 0xf0, NVME_LOG_DISCOVERY) },
+	[NOTICE_TEMPERATURE] = { NVME_WARNING_TEMPERATURE,
+				 NVME_EVENT(TYPE_HEALTH, HEALTH_TEMPERATURE, NVME_LOG_HEALTH) },
 };
 
 static void send_notices(struct controller *c)
@@ -47,6 +51,32 @@ void event_configure(struct controller *c, uint32_t config)
 		c->notices[n].is_pending &= (config & notices[n].config) != 0;
 }
 
+/* ---- health ------------------------------------------------------------------------------ */
+
+uint8_t event_warnings(const struct controller *c)
+{
+	bool is_over = TEMPERATURE >= c->features.over;
+	bool is_under = TEMPERATURE <= c->features.under;
+
+	return is_over || is_under ? NVME_WARNING_TEMPERATURE : 0;
+}
+
+/* Once for each time that it becomes so, or that the host begins to ask for it. */
+void event_check_health(struct controller *c)
+{
+	bool is_due = event_warnings(c) & c->async_config;
+
+	if (is_due && !c->is_too_warm)
+		note(c, NOTICE_TEMPERATURE);
+	c->is_too_warm = is_due;
+	send_notices(c);
+}
+
+void event_health_read(struct controller *c)
+{
+	c->notices[NOTICE_TEMPERATURE] = (struct notice_state){ 0 };
+}
+
 void event_reset(struct controller *c)
 {
 	event_configure(c, 0);
@@ -54,6 +84,7 @@ void event_reset(struct controller *c)
 	free(c->changed);
 	c->changed = NULL;
 	c->has_changed_much = false;
+	c->is_too_warm = false;
 }
 
 /* ---- namespaces ------------------------------------------------------------------------- */
@@ -85,6 +116,20 @@ static void tell_of_namespaces(struct controller *c)
 	}
 	if (has_changed)
 		note(c, NOTICE_NAMESPACES);
+}
+
+void event_namespace(struct controller *c, uint32_t nsid)
+{
+	if (c->is_ending || !c->admin)
+		return;
+	if (nsid == NVME_NSID_ALL)
+		c->has_changed_much = true;
+	else if (view_namespace(c->view, nsid))
+		mark_changed(c, nsid);
+	else
+		return;
+	note(c, NOTICE_NAMESPACES);
+	send_notices(c);
 }
 
 /* The list has room for so many; of more it says no more than that. */

@@ -11,7 +11,7 @@ static uint64_t get_cap(const struct controller *c)
 
 static uint64_t get_vs(const struct controller *c)
 {
-	return NVME_VERSION_1_4;
+	return NVME_VERSION_2_1;
 }
 
 static uint64_t get_cc(const struct controller *c)
@@ -22,6 +22,12 @@ static uint64_t get_cc(const struct controller *c)
 static uint64_t get_csts(const struct controller *c)
 {
 	return c->csts;
+}
+
+/* Media is ready as soon as the controller is: CAP.TO holds for both. */
+static uint64_t get_crto(const struct controller *c)
+{
+	return NVME_CRTO_CRWMT(CAP_TIMEOUT_S * 2);
 }
 
 static const struct property {
@@ -35,6 +41,7 @@ static const struct property {
 	{ NVME_PROP_VS, 4, "VS", get_vs, NULL },
 	{ NVME_PROP_CC, 4, "CC", get_cc, controller_write_cc },
 	{ NVME_PROP_CSTS, 4, "CSTS", get_csts, NULL },
+	{ NVME_PROP_CRTO, 4, "CRTO", get_crto, NULL },
 };
 
 static const struct property *find_property(const struct nvmf_property_cmd *cmd)
@@ -48,13 +55,15 @@ static const struct property *find_property(const struct nvmf_property_cmd *cmd)
 	return NULL;
 }
 
+#define OFFSET NVME_ERROR_LOCATION(offsetof(struct nvmf_property_cmd, offset), 0)
+
 static void property_get(struct request *r)
 {
 	const struct property *p = find_property((const void *)&r->capsule.sqe);
 	uint64_t value;
 
 	if (!p) {
-		request_end(r, NVME_INVALID_FIELD | NVME_DNR);
+		request_refuse(r, NVME_INVALID_FIELD, OFFSET);
 		return;
 	}
 	value = p->get(r->queue->controller);
@@ -71,7 +80,7 @@ static void property_set(struct request *r)
 	uint32_t value = (uint32_t)le64_get(cmd->value);
 
 	if (!p || !p->set) {
-		request_end(r, NVME_INVALID_FIELD | NVME_DNR);
+		request_refuse(r, NVME_INVALID_FIELD, OFFSET);
 		return;
 	}
 	request_end(r, NVME_SUCCESS);
@@ -86,7 +95,8 @@ static void disconnect(struct request *r)
 	struct queue *q = r->queue;
 
 	if (le16_get(cmd->recfmt)) {
-		request_end(r, NVME_CONNECT_FORMAT | NVME_DNR);
+		request_refuse(r, NVME_CONNECT_FORMAT,
+			       NVME_ERROR_LOCATION(offsetof(struct nvmf_disconnect_cmd, recfmt), 0));
 		return;
 	}
 	if (!q->qid) {

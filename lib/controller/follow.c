@@ -9,6 +9,7 @@ void station_open(struct station *st, struct target *t, const struct snapshot *f
 	list_init(&st->spare);
 	list_init(&st->queues);
 	list_init(&st->controllers);
+	jobs_init(&st->jobs, st->worker);
 }
 
 void queue_follow(struct queue *q)
@@ -22,7 +23,7 @@ void queue_follow(struct queue *q)
 
 		q->view = s ? subsystem_view(s, c->hostnqn) : subsystem_gone.common;
 	}
-	if (!q->connection.has_ended && !snapshot_port(m, q->port_id))
+	if (!q->connection.has_ended && !snapshot_port_of(m, q->port))
 		queue_end(q, "its port was closed");
 }
 
@@ -30,7 +31,7 @@ void queue_follow(struct queue *q)
 static const char *why_not(const struct controller *c)
 {
 	const struct snapshot *m = c->station->model;
-	const struct port *p = snapshot_port(m, c->admin->port_id);
+	const struct port *p = snapshot_port_of(m, c->admin->port);
 
 	if (c->subsystem == &subsystem_gone)
 		return "its subsystem was removed";

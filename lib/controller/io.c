@@ -6,9 +6,10 @@
  * and writes out of the receive buffer.  All other storage works on a buffer of
  * the pool; a command that finds none waits, and holds nothing while it does.
  */
-#include "controller/controller.h"
-#include "ns/extent.h"
+#include "controller/io.h"
 #include "ns/status.h"
+
+#include <errno.h>
 
 /* Until the request is freed the record stays. */
 static const struct namespace *namespace_of(struct request *r)
@@ -21,6 +22,19 @@ static const struct namespace *namespace_of(struct request *r)
 	r->lane = &ns->lanes[q->station->worker->index];
 	lane_enter(r->lane);
 	return ns;
+}
+
+uint16_t io_bind(struct request *r)
+{
+	r->job = (struct job){ 0 };
+	r->ns = namespace_of(r);
+	return r->ns ? NVME_SUCCESS : NVME_INVALID_NAMESPACE | NVME_DNR;
+}
+
+uint16_t io_check_writable(const struct request *r)
+{
+	return namespace_is_protected(r->ns) ? NVME_NAMESPACE_WRITE_PROTECTED | NVME_DNR :
+					       NVME_SUCCESS;
 }
 
 static bool is_fua(const struct request *r)
@@ -45,10 +59,19 @@ static bool is_drawn(struct queue *q)
 
 static void note_latency(const struct request *r, uint64_t now, uint32_t commands)
 {
-	unsigned int bucket = latency_bucket(now - r->began);
+	struct health_total *done = &r->queue->done;
+	uint64_t ns = now - r->began;
+	unsigned int bucket = latency_bucket(ns);
 
 	lane_time(r->lane, bucket, commands);
 	r->queue->latency.counts[bucket] += commands;
+	if (r->op.opcode == BACKEND_READ) {
+		lane_add(&r->lane->read_ns, ns * commands);
+		done->read_ns += ns * commands;
+	} else {
+		lane_add(&r->lane->write_ns, ns * commands);
+		done->write_ns += ns * commands;
+	}
 }
 
 static void measure(const struct request *r)
@@ -78,33 +101,86 @@ static void count(const struct request *r)
 		lane_add(&l->sectors_written, sectors);
 		done->writes++;
 		done->sectors_written += sectors;
+		if (namespace_has_marks(r->ns))
+			io_clear_marks(r, r->ns, &r->op);
 	} else {
 		return;
 	}
 	measure(r);
 }
 
-/* The host has a status; who looks after the storage has the log. */
-static void complain(const struct request *r, int error)
+void io_count_verified(struct request *r, uint64_t bytes)
 {
+	lane_add(&r->lane->sectors_read, bytes / 512);
+	r->queue->done.sectors_read += bytes / 512;
+	measure(r);
+}
+
+void io_count_read(struct request *r, uint64_t bytes)
+{
+	lane_add(&r->lane->reads, 1);
+	r->queue->done.reads++;
+	io_count_verified(r, bytes);
+}
+
+void io_count_copy(struct request *r, uint64_t bytes)
+{
+	struct health_total *done = &r->queue->done;
+
+	lane_add(&r->lane->copies, 1);
+	lane_add(&r->lane->sectors_copied, bytes / 512);
+	done->copies++;
+	done->sectors_copied += bytes / 512;
+}
+
+/* The host has a status; who looks after the storage has the log. */
+static void complain(const struct request *r, const struct namespace *ns, int error)
+{
+	if (error == -ECANCELED)	/* its host wanted that */
+		return;
 	log_say(r->queue->target->log, LOG_ERROR,
-		"namespace %u: %s of %u bytes at %ju failed: %s", r->ns->nsid,
+		"namespace %u: %s of %u bytes at %ju failed: %s", ns->nsid,
 		io_command(r->capsule.sqe.opcode)->name, r->op.length,
 		(uintmax_t)r->op.offset, strerror(-error));
 }
 
-static void finish(struct request *r, int result)
+/* Which of its blocks failed storage does not say: the first of the operation. */
+static void fail(struct request *r, const struct namespace *ns, int error)
+{
+	uint16_t status = status_of_errno(error, r->op.opcode);
+
+	complain(r, ns, error);
+	if (NVME_STATUS_TYPE(status) == NVME_TYPE_MEDIA)
+		lane_add(&r->lane->media_errors, 1);
+	request_fail_at(r, status, ns->nsid, r->op.offset >> ns->lba_shift);
+}
+
+void io_finish(struct request *r, int result)
+{
+	if (result) {
+		fail(r, r->ns, result);
+		return;
+	}
+	count(r);
+	request_end(r, NVME_SUCCESS);
+}
+
+void io_end_of(struct request *r, const struct namespace *ns, int result)
 {
 	if (result)
-		complain(r, result);
+		fail(r, ns, result);
 	else
-		count(r);
-	request_end(r, status_of_errno(result, r->op.opcode));
+		request_end(r, NVME_SUCCESS);
+}
+
+void io_end(struct request *r, int result)
+{
+	io_end_of(r, r->ns, result);
 }
 
 static void op_done(struct backend_op *op, int result)
 {
-	finish(container_of(op, struct request, op), result);
+	io_finish(container_of(op, struct request, op), result);
 }
 
 static void submit(struct request *r)
@@ -114,7 +190,7 @@ static void submit(struct request *r)
 	r->op.done = op_done;
 	result = backend_submit(r->ns->backend, &r->queue->station->lane, &r->op);
 	if (result != BACKEND_PENDING)
-		finish(r, result);
+		io_finish(r, result);
 }
 
 /* ---- Read ------------------------------------------------------------------------------------ */
@@ -127,7 +203,7 @@ static void read_flushed(struct backend_op *op, int result)
 	op->opcode = BACKEND_READ;
 	op->length = r->capsule.length;
 	if (result)
-		finish(r, result);
+		io_finish(r, result);
 	else
 		submit(r);
 }
@@ -160,14 +236,13 @@ static bool start(struct request *r, enum backend_opcode opcode)
 	uint16_t status;
 
 	r->ns = namespace_of(r);
-	status = r->ns ? extent_of(r->ns, &r->capsule.sqe,
-				   r->queue->target->limits.mdts, &e) :
+	status = r->ns ? io_extent(r, r->queue->target->limits.mdts, &e) :
 			 NVME_INVALID_NAMESPACE | NVME_DNR;
 	if (!status)
 		status = opcode == BACKEND_READ ? request_check_to_host(r, e.length) :
 						  request_check_from_host(r, e.length);
-	if (!status && opcode == BACKEND_WRITE && r->ns->is_read_only)
-		status = NVME_NAMESPACE_WRITE_PROTECTED | NVME_DNR;
+	if (!status && opcode == BACKEND_WRITE)
+		status = io_check_writable(r);
 	if (status) {
 		request_end(r, status);
 		return false;
@@ -176,6 +251,12 @@ static bool start(struct request *r, enum backend_opcode opcode)
 	r->op.opcode = opcode;
 	r->op.offset = e.offset;
 	r->op.length = e.length;
+	if (opcode == BACKEND_READ && namespace_has_marks(r->ns)) {
+		status = io_look_for_marks(r, r->ns, &r->op);
+		if (status)
+			request_end(r, status);
+		return !status;
+	}
 	return true;
 }
 
@@ -196,7 +277,7 @@ static bool read_in_place(struct request *r)
 
 	if (!data || !capsule_lend(&r->capsule, data, r->op.length, 1u << r->ns->lba_shift))
 		return false;
-	finish(r, 0);
+	io_finish(r, 0);
 	return true;
 }
 
@@ -248,9 +329,14 @@ static void fetch(struct request *r)
 
 static void write_in_capsule(struct request *r, const uint8_t *data)
 {
-	if (r->ns->is_immediate)
-		r->capsule.data = (uint8_t *)(uintptr_t)data;
-	else if (!request_keep_in_capsule(r, data, r->op.length)) {
+	if (r->ns->is_immediate) {
+		r->op.data = r->capsule.data = (uint8_t *)(uintptr_t)data;
+		if (r->capsule.in_capsule_stays &&
+		    late_write(r->queue->station, r->ns->backend, &r->op)) {
+			io_finish(r, 0);
+			return;
+		}
+	} else if (!request_keep_in_capsule(r, data, r->op.length)) {
 		request_end(r, NVME_COMMAND_INTERRUPTED);
 		return;
 	}
@@ -272,24 +358,34 @@ static void io_write(struct request *r)
 		need_buffer(r, fetch);
 }
 
-void io_received(struct request *r)
+/* ---- data from the host, for others ------------------------------------------------------------ */
+
+void io_fetch_resume(struct request *r)
 {
-	submit_write(r);
+	fetch(r);
 }
 
-void io_resume(struct request *r)
+void io_fetch(struct request *r, uint32_t length)
 {
-	if (r->op.opcode == BACKEND_READ)
-		submit_read(r);
-	else
+	const uint8_t *data = request_in_capsule(r);
+
+	if (data && request_keep_in_capsule(r, data, length)) {
+		io_received(r);
+	} else if (data) {
+		request_end(r, NVME_COMMAND_INTERRUPTED);
+	} else if (request_take_buffer(r, length)) {
 		fetch(r);
+	} else {
+		r->capsule.length = length;
+		request_park(r);
+	}
 }
 
 /* ---- Flush ----------------------------------------------------------------------------------- */
 
 static void all_flushed(struct flush_all *f)
 {
-	/* Not by finish: there is no operation to count. */
+	/* Not by io_finish: there is no operation to count. */
 	if (f->result)
 		log_say(f->station->target->log, LOG_ERROR,
 			"the flush of all namespaces failed: %s", strerror(-f->result));
@@ -313,16 +409,66 @@ static void io_flush(struct request *r)
 
 /* ---- the table --------------------------------------------------------------------------------- */
 
+/* As in log 05h. */
+#define OF_READING (NVME_EFFECTS_SUPPORTED | NVME_SCOPE_NAMESPACE)
+#define OF_WRITING (OF_READING | NVME_EFFECTS_LBCC)
+
 /* By opcode: it is looked up for each I/O. */
-static const struct command commands[] = {
-	[NVME_IO_FLUSH] = { NVME_IO_FLUSH, false, "Flush", io_flush },
-	[NVME_IO_WRITE] = { NVME_IO_WRITE, false, "Write", io_write },
-	[NVME_IO_READ] = { NVME_IO_READ, false, "Read", io_read },
+static const struct row {
+	struct command command;
+	void (*received)(struct request *);	/* its data has come */
+	void (*resumed)(struct request *);	/* it was parked, and has its buffer */
+} rows[] = {
+	[NVME_IO_FLUSH] = { { NVME_IO_FLUSH, false, "Flush", io_flush, OF_READING }, NULL, NULL },
+	[NVME_IO_WRITE] = { { NVME_IO_WRITE, false, "Write", io_write, OF_WRITING },
+			    submit_write, fetch },
+	[NVME_IO_READ] = { { NVME_IO_READ, false, "Read", io_read, OF_READING }, NULL, submit_read },
+	[NVME_IO_WRITE_UNCORRECTABLE] = { { NVME_IO_WRITE_UNCORRECTABLE, false,
+					    "Write Uncorrectable", io_write_uncorrectable,
+					    OF_WRITING }, NULL, NULL },
+	[NVME_IO_COMPARE] = { { NVME_IO_COMPARE, false, "Compare", io_compare, OF_READING },
+			      io_compare_received, io_fetch_resume },
+	[NVME_IO_VERIFY] = { { NVME_IO_VERIFY, false, "Verify", io_verify, OF_READING }, NULL,
+			     io_verify_resume },
+	[NVME_IO_WRITE_ZEROES] = { { NVME_IO_WRITE_ZEROES, false, "Write Zeroes",
+				     io_write_zeroes, OF_WRITING }, NULL, NULL },
+	[NVME_IO_DATASET_MANAGEMENT] = { { NVME_IO_DATASET_MANAGEMENT, false,
+					   "Dataset Management", io_manage, OF_WRITING },
+					 io_manage_received, io_fetch_resume },
+	[NVME_IO_COPY] = { { NVME_IO_COPY, false, "Copy", io_copy,
+			     OF_WRITING }, io_copy_received, io_copy_resume },
 };
 
 const struct command *io_command(uint8_t opcode)
 {
-	const size_t rows = sizeof(commands) / sizeof(commands[0]);
+	const size_t count = sizeof(rows) / sizeof(rows[0]);
 
-	return opcode < rows && commands[opcode].execute ? &commands[opcode] : NULL;
+	return opcode < count && rows[opcode].command.execute ? &rows[opcode].command : NULL;
+}
+
+void io_received(struct request *r)
+{
+	if (r->is_fused)
+		fused_received(r);
+	else
+		rows[r->capsule.sqe.opcode].received(r);
+}
+
+/* What is neither parked nor receiving, and not over, is at the storage. */
+bool io_stop(struct request *r)
+{
+	if (r->is_job) {
+		job_stop(r);
+		return true;
+	}
+	/* A Flush of all namespaces is at one after the other. */
+	return r->ns && !backend_cancel(r->ns->backend, &r->queue->station->lane, &r->op);
+}
+
+void io_resume(struct request *r)
+{
+	if (r->is_fused)
+		fused_resume(r);
+	else
+		rows[r->capsule.sqe.opcode].resumed(r);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Get Log Page (Base Specification 2.0, section 5.16). */
+/* Get Log Page (Base Specification 2.1, section 5.1.12). */
 #include "controller/controller.h"
 
 #include <stdlib.h>
@@ -23,13 +23,12 @@ static void put_part(const struct part *p, const void *log, size_t size)
 
 /* ---- the pages ----------------------------------------------------------------------- */
 
-/* Nothing is noted yet: every entry is free, which is what an error count of
- * zero says. */
 static void put_error(struct request *r, const struct part *p)
 {
-	struct nvme_log_error_entry none = { 0 };
+	struct nvme_log_error_entry list[ERROR_ENTRIES];
 
-	put_part(p, &none, sizeof(none));
+	error_list(r->queue->controller, list);
+	put_part(p, list, sizeof(list));
 }
 
 /* Thousands of 512 bytes, rounded up. */
@@ -46,18 +45,24 @@ static uint64_t hours_since(uint64_t started)
 	return ((uint64_t)now.tv_sec - started) / 3600;
 }
 
+/* Copy is one of the commands that read and of those that write; but what it reads does not
+ * leave, and only what it writes is counted in units (NVM Command Set, section 1.4.2). */
 static void put_health(struct request *r, const struct part *p)
 {
 	struct subsystem_life *life = r->queue->controller->life;
 	struct health_total t = life_health(life);
 	struct nvme_log_health log = {
+		.critical_warning = event_warnings(r->queue->controller),
+		.temperature = le16_of(TEMPERATURE),
 		.available_spare = 100,		/* percent: nothing wears out */
 		.data_units_read = data_units(t.sectors_read),
-		.data_units_written = data_units(t.sectors_written),
-		.host_reads = le128_of(t.reads),
-		.host_writes = le128_of(t.writes),
+		.data_units_written = data_units(t.sectors_written + t.sectors_copied),
+		.host_reads = le128_of(t.reads + t.copies),
+		.host_writes = le128_of(t.writes + t.copies),
+		.media_errors = le128_of(t.media_errors),
 		.power_cycles = le128_of(1),
 		.power_on_hours = le128_of(hours_since(life->started)),
+		.error_log_entries = le128_of(error_count(r->queue->controller)),
 	};
 
 	put_part(p, &log, sizeof(log));
@@ -92,6 +97,65 @@ static void put_discovery(struct request *r, const struct part *p)
 
 /* ---- the table ------------------------------------------------------------------------- */
 
+static uint32_t io_effects(const struct request *r, uint8_t opcode)
+{
+	const struct command *row = r->queue->is_discovery ? NULL : io_command(opcode);
+
+	return row ? row->effects : 0;
+}
+
+static uint32_t admin_effects(const struct request *r, uint8_t opcode)
+{
+	const struct command *row = admin_command(opcode);
+
+	if (!row)
+		return 0;
+	if (!r->queue->is_discovery)
+		return row->effects;
+	/* It has no list of UUIDs that could be chosen from. */
+	return row->in_discovery ? row->effects & ~NVME_EFFECTS_UUID : 0;
+}
+
+static void put_effects(struct request *r, const struct part *p)
+{
+	struct nvme_log_effects log = { 0 };
+
+	for (unsigned int i = 0; i < 256; i++) {
+		log.admin[i] = le32_of(admin_effects(r, (uint8_t)i));
+		log.io[i] = le32_of(io_effects(r, (uint8_t)i));
+	}
+	put_part(p, &log, sizeof(log));
+}
+
+static void put_feature_effects(struct request *r, const struct part *p)
+{
+	le32 log[256];
+
+	for (unsigned int i = 0; i < 256; i++)
+		log[i] = le32_of(feature_effects(r->queue->controller, (uint8_t)i));
+	put_part(p, log, sizeof(log));
+}
+
+/* There is no Management Interface. */
+static void put_mi_effects(struct request *r, const struct part *p)
+{
+	static const struct nvme_log_effects none;
+
+	put_part(p, &none, sizeof(none));
+}
+
+static size_t of_1024(const struct request *r)
+{
+	return 1024;
+}
+
+static size_t of_4096(const struct request *r)
+{
+	return 4096;
+}
+
+static void put_supported(struct request *r, const struct part *p);
+
 static size_t discovery_size(const struct request *r)
 {
 	return discovery_log_size(r->queue->controller->discovery_log);
@@ -104,7 +168,7 @@ static size_t changed_size(const struct request *r)
 
 static size_t error_size(const struct request *r)
 {
-	return sizeof(struct nvme_log_error_entry);
+	return ERROR_ENTRIES * sizeof(struct nvme_log_error_entry);
 }
 
 static size_t health_size(const struct request *r)
@@ -126,26 +190,41 @@ static const struct log_page {
 	/* It was read, and its event is not to be retained.  NULL: it has none. */
 	void (*was_read)(struct controller *);
 } pages[] = {
+	{ NVME_LOG_SUPPORTED, true, true, "Supported Log Pages", of_1024, put_supported, NULL },
 	{ NVME_LOG_ERROR, true, true, "Error Information", error_size, put_error, NULL },
 	{ NVME_LOG_HEALTH, false, true, "SMART / Health Information", health_size, put_health,
-	  NULL },
+	  event_health_read },
 	{ NVME_LOG_FIRMWARE, false, true, "Firmware Slot Information", firmware_size,
 	  put_firmware, NULL },
 	{ NVME_LOG_CHANGED_NS, false, true, "Changed Namespace List", changed_size, put_changed,
 	  event_changed_list_read },
+	{ NVME_LOG_EFFECTS, true, true, "Commands Supported and Effects", of_4096, put_effects,
+	  NULL },
+	{ NVME_LOG_FEATURE_EFFECTS, true, true, "Feature Identifiers Supported and Effects",
+	  of_1024, put_feature_effects, NULL },
+	{ NVME_LOG_MI_EFFECTS, true, true, "NVMe-MI Commands Supported and Effects", of_4096,
+	  put_mi_effects, NULL },
 	{ NVME_LOG_DISCOVERY, true, false, "Discovery", discovery_size, put_discovery,
 	  event_discovery_read },
 };
 
-static const struct log_page *find_page(const struct request *r)
+static const struct log_page *find_page(const struct request *r, uint8_t lid)
 {
-	uint8_t lid = (uint8_t)le32_get(r->capsule.sqe.cdw10);
-
 	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
 		if (pages[i].lid == lid)
 			return (r->queue->is_discovery ? pages[i].in_discovery :
 							 pages[i].in_io) ? &pages[i] : NULL;
 	return NULL;
+}
+
+/* No page takes an index instead of an offset. */
+static void put_supported(struct request *r, const struct part *p)
+{
+	le32 log[256];
+
+	for (unsigned int i = 0; i < 256; i++)
+		log[i] = le32_of(find_page(r, (uint8_t)i) ? NVME_EFFECTS_SUPPORTED : 0);
+	put_part(p, log, sizeof(log));
 }
 
 /* Bytes asked for; more than 32 bits hold when NUMD is that large. */
@@ -163,12 +242,12 @@ static uint64_t offset_of(const struct nvme_sqe *sqe)
 }
 
 /* A read from the start begins a new snapshot; parts that follow see the same. */
-static bool prepare_discovery(struct request *r, uint64_t offset)
+static bool prepare_discovery(struct request *r, const struct log_page *page, uint64_t offset)
 {
 	struct controller *c = r->queue->controller;
 	struct discovery_log *log;
 
-	if (!c->is_discovery || (offset && c->discovery_log))
+	if (page->lid != NVME_LOG_DISCOVERY || (offset && c->discovery_log))
 		return true;
 	log = discovery_log_new(c, c->station->model);
 	if (!log)
@@ -178,27 +257,47 @@ static bool prepare_discovery(struct request *r, uint64_t offset)
 	return true;
 }
 
+/* 0, or what is wrong: the status, and where as r->location. */
 static uint16_t check(struct request *r, const struct log_page *page)
 {
 	const struct nvme_sqe *sqe = &r->capsule.sqe;
 	uint64_t offset = offset_of(sqe);
-	uint32_t nsid = le32_get(sqe->nsid);
+	uint32_t nsid = le32_get(sqe->nsid), cdw14 = le32_get(sqe->cdw14);
+	bool is_wrong = true;
 
 	if (!page)
 		return NVME_INVALID_LOG_PAGE | NVME_DNR;
-	if (offset & 3 || length_of(sqe) > r->queue->target->limits.mdts)
+	/* All are of the controller or the whole subsystem (LPA bit 0). */
+	if (!page->in_discovery && nsid && nsid != NVME_NSID_ALL)
+		r->location = NVME_ERROR_LOCATION(4, 0);
+	else if (length_of(sqe) > r->queue->target->limits.mdts)
+		r->location = NVME_ERROR_LOCATION(42, 0);
+	else if (offset & 3)
+		r->location = NVME_ERROR_LOCATION(48, 0);
+	else if (cdw14 & NVME_CDW14_INDEX)
+		r->location = NVME_ERROR_LOCATION(58, 7);
+	else if (NVME_CDW14_UUID(cdw14))
+		r->location = NVME_ERROR_LOCATION(56, 0);
+	else
+		is_wrong = false;
+	if (is_wrong)
 		return NVME_INVALID_FIELD | NVME_DNR;
-	/* Health is kept for the whole subsystem only (LPA bit 0). */
-	if (page->lid == NVME_LOG_HEALTH && nsid && nsid != NVME_NSID_ALL)
-		return NVME_INVALID_FIELD | NVME_DNR;
-	if (!prepare_discovery(r, offset))
+	if (page->lid == NVME_LOG_EFFECTS && NVME_CDW14_CSI(cdw14) != NVME_CSI_NVM) {
+		r->location = NVME_ERROR_LOCATION(59, 0);
+		return NVME_COMMAND_SET_NOT_SUPPORTED | NVME_DNR;
+	}
+	if (!prepare_discovery(r, page, offset))
 		return NVME_INTERNAL_ERROR;
-	return offset > page->size(r) ? NVME_INVALID_FIELD | NVME_DNR : NVME_SUCCESS;
+	if (offset <= page->size(r))
+		return NVME_SUCCESS;
+	r->location = NVME_ERROR_LOCATION(48, 0);
+	return NVME_INVALID_FIELD | NVME_DNR;
 }
 
 void log_page_execute(struct request *r)
 {
-	const struct log_page *page = find_page(r);
+	const struct log_page *page =
+		find_page(r, (uint8_t)le32_get(r->capsule.sqe.cdw10));
 	uint16_t status = check(r, page);
 	struct part part = { .offset = offset_of(&r->capsule.sqe) };
 	struct controller *c = r->queue->controller;

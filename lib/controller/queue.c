@@ -33,11 +33,11 @@ static void execute(struct request *r)
 		request_end(r, NVME_COMMAND_SEQUENCE_ERROR | NVME_DNR);
 		return;
 	}
+	if ((q->half || NVME_SQE_FUSE(r->capsule.sqe.flags)) && fused_takes(r))
+		return;
 	row = find_command(r);
 	if (!row)
 		request_end(r, NVME_INVALID_OPCODE | NVME_DNR);
-	else if (NVME_SQE_FUSE(r->capsule.sqe.flags))
-		request_end(r, NVME_INVALID_FIELD | NVME_DNR);
 	else
 		row->execute(r);
 }
@@ -77,7 +77,9 @@ static void waited(struct timer *t)
 	struct queue *q = container_of(t, struct queue, wait);
 	struct worker *w = q->station->worker;
 
-	if (!q->disconnect)
+	if (q->half)
+		fused_break(q, NVME_MISSING_FUSED);
+	else if (!q->disconnect)
 		connect_retry(q);
 	else if (q->connection.qpair.tcp.receiving)
 		answer_disconnect(q);
@@ -101,17 +103,36 @@ static void sink_command(struct capsule *c)
 
 	atomic_store_explicit(&q->last_command, q->station->worker->now,
 			      memory_order_relaxed);
-	if (is_fabrics(r))
+	if (is_fabrics(r)) {
+		fused_break(q, NVME_MISSING_FUSED);
 		fabrics_execute(r);
-	else if (q->state != QUEUE_LIVE)
+	} else if (q->state != QUEUE_LIVE) {
 		request_end(r, NVME_COMMAND_SEQUENCE_ERROR | NVME_DNR);
-	else
+	} else {
 		execute(r);
+	}
 }
 
 static void sink_received(struct capsule *c)
 {
-	io_received(request_of(c));
+	struct request *r = request_of(c);
+
+	if (r->queue->qid) {
+		io_received(r);
+		return;
+	}
+	r->is_fetched = true;
+	execute(r);
+}
+
+static void sink_refused(struct capsule *c)
+{
+	c->status = error_note(request_of(c), c->status, NULL);
+}
+
+static void sink_settle(struct capsule_queue *cq)
+{
+	late_settle(queue_of(cq)->station);
 }
 
 static void sink_sent(struct capsule *c)
@@ -119,6 +140,10 @@ static void sink_sent(struct capsule *c)
 	struct request *r = request_of(c);
 	struct queue *q = r->queue;
 
+	if (r->abort)
+		abort_ended(r);
+	if (r->pair)
+		fused_lost(r);
 	request_free(r);
 	check_disconnect(q);
 	queue_check_drained(q);
@@ -128,6 +153,8 @@ static const struct capsule_sink_ops sink_ops = {
 	.get = sink_get,
 	.command = sink_command,
 	.received = sink_received,
+	.refused = sink_refused,
+	.settle = sink_settle,
 	.sent = sink_sent,
 	.hold = io_hold,
 	.release = io_release,
@@ -159,8 +186,16 @@ static void log_refusal(const struct queue *q, uint16_t status)
 	connection_peer_address(&q->connection, from);
 	log_say(q->target->log, LOG_NOTICE,
 		"Connect of %s refused: status %x/%02x, queue %u, host \"%.223s\", "
-		"subsystem \"%.223s\"", from, status >> 8 & 7, status & 0xff,
+		"subsystem \"%.223s\"", from, NVME_STATUS_TYPE(status), status & 0xff,
 		le16_get(c->cmd.qid), c->data.hostnqn, c->data.subnqn);
+}
+
+static void count_connect(struct queue *q)
+{
+	if (q->qid)
+		q->station->io_connects++;
+	else
+		q->station->admin_connects++;
 }
 
 void queue_answer_connect(struct queue *q, uint16_t status, uint32_t dw0)
@@ -172,6 +207,7 @@ void queue_answer_connect(struct queue *q, uint16_t status, uint32_t dw0)
 	q->state = is_good ? QUEUE_LIVE : QUEUE_NEW;
 	r->capsule.dw0 = dw0;
 	if (is_good) {
+		count_connect(q);
 		connection_established(&q->connection);
 		atomic_store_explicit(&q->last_command, q->station->worker->now,
 				      memory_order_relaxed);
@@ -265,6 +301,7 @@ static void ended(struct connection *conn)
 	log_end(q);
 	pool_wait_no_more(q->station->worker->pool, &q->waiter);
 	end_parked(q);
+	fused_break(q, NVME_ABORTED_SQ_DELETION);
 	q->connect_request = q->disconnect = NULL;
 	if (waiting)
 		request_end(waiting, NVME_ABORTED_SQ_DELETION);
@@ -298,7 +335,7 @@ static void moved(struct connection *conn)
 	list_append(&q->station->queues, &q->link);
 	if (q->station->is_ending)	/* it was on its way when the others ended */
 		queue_end(q, "the target ends");
-	else if (!snapshot_port(q->station->model, q->port_id))
+	else if (!snapshot_port_of(q->station->model, q->port))
 		queue_end(q, "its port was closed");
 	else
 		connect_ask(q);
@@ -324,11 +361,11 @@ void target_was_told(struct target *t)
 	atomic_store(&t->is_told, false);
 }
 
-void target_accept(struct station *s, int fd, uint16_t port_id)
+void target_accept(struct station *s, int fd, uint64_t port)
 {
 	struct queue *q;
 
-	if (s->is_ending || !snapshot_port(s->model, port_id)) {
+	if (s->is_ending || !snapshot_port_of(s->model, port)) {
 		close(fd);
 		return;
 	}
@@ -341,7 +378,7 @@ void target_accept(struct station *s, int fd, uint16_t port_id)
 	memset(q, 0, sizeof(*q));
 	q->target = s->target;
 	q->station = s;
-	q->port_id = port_id;
+	q->port = port;
 	q->view = subsystem_gone.common;
 	list_append(&s->queues, &q->link);
 	q->connection.qpair.queue.sink = &sink_ops;

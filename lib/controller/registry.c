@@ -72,7 +72,7 @@ bool registry_remove(struct registry *r, struct controller *c)
 	bool can;
 
 	pthread_mutex_lock(&r->lock);
-	can = !c->is_fenced;
+	can = !c->is_fenced && !c->is_noticed;
 	if (can) {
 		set_in_use(c->life, c->cntlid, false);
 		list_remove(&c->link);
@@ -146,6 +146,33 @@ void registry_fenced(struct registry *r, struct controller *c)
 	pthread_mutex_unlock(&r->lock);
 }
 
+void registry_notice(struct registry *r, const struct subsystem_life *life, uint32_t nsid)
+{
+	pthread_mutex_lock(&r->lock);
+	list_for_each(l, &r->controllers) {
+		struct controller *c = list_entry(l, struct controller, link);
+
+		if (c->life != life || c->is_ending)
+			continue;
+		c->noticed = c->is_noticed && c->noticed != nsid ? NVME_NSID_ALL : nsid;
+		if (!c->is_noticed)
+			worker_post(c->station->worker, &c->notice);
+		c->is_noticed = true;
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+uint32_t registry_noticed(struct registry *r, struct controller *c)
+{
+	uint32_t nsid;
+
+	pthread_mutex_lock(&r->lock);
+	c->is_noticed = false;
+	nsid = c->noticed;
+	pthread_mutex_unlock(&r->lock);
+	return nsid;
+}
+
 bool registry_is_draining(struct registry *r, const char *hostnqn, const uint8_t *hostid)
 {
 	bool found = false;
@@ -158,6 +185,33 @@ bool registry_is_draining(struct registry *r, const char *hostnqn, const uint8_t
 	}
 	pthread_mutex_unlock(&r->lock);
 	return found;
+}
+
+/* Of a host that sees less than others, not all. */
+static bool is_listed(const struct controller *c, const struct subsystem *s, uint32_t nsid)
+{
+	return c->life == s->life && !c->is_ending &&
+	       (!nsid || view_namespace(subsystem_view(s, c->hostnqn), nsid));
+}
+
+unsigned int registry_list(struct registry *r, const struct subsystem *s, uint32_t nsid,
+			   uint16_t from, uint16_t *ids, unsigned int room)
+{
+	uint8_t is_there[UINT16_MAX / 8 + 1] = { 0 };
+	unsigned int n = 0;
+
+	pthread_mutex_lock(&r->lock);
+	list_for_each(l, &r->controllers) {
+		const struct controller *c = list_entry(l, struct controller, link);
+
+		if (is_listed(c, s, nsid))
+			is_there[c->cntlid / 8] |= (uint8_t)(1u << c->cntlid % 8);
+	}
+	pthread_mutex_unlock(&r->lock);
+	for (uint32_t id = from; id <= UINT16_MAX && n < room; id++)
+		if (is_there[id / 8] >> id % 8 & 1)
+			ids[n++] = (uint16_t)id;
+	return n;
 }
 
 unsigned int registry_count(struct registry *r)

@@ -66,7 +66,7 @@ struct request *request_get(struct queue *q)
 		r = aligned_alloc(64, (sizeof(*r) + 63) / 64 * 64);
 	if (!r)
 		return NULL;
-	memset(r, 0, sizeof(*r));
+	memset(r, 0, offsetof(struct request, op.scratch));
 	list_init(&r->capsule.link);
 	r->queue = q;
 	q->executing++;
@@ -102,7 +102,7 @@ void request_free(struct request *r)
 	q->executing--;
 }
 
-void request_end(struct request *r, uint16_t status)
+static void respond(struct request *r, uint16_t status)
 {
 	struct queue *q = r->queue;
 
@@ -112,14 +112,32 @@ void request_end(struct request *r, uint16_t status)
 		connection_kick(&q->connection);
 }
 
+void request_end(struct request *r, uint16_t status)
+{
+	respond(r, status ? error_note(r, status, NULL) : NVME_SUCCESS);
+}
+
+void request_fail_at(struct request *r, uint16_t status, uint32_t nsid, uint64_t lba)
+{
+	const struct error_place place = { .nsid = nsid, .lba = lba };
+
+	respond(r, error_note(r, status, &place));
+}
+
 /* ---- checks --------------------------------------------------------------------------- */
 
-uint16_t request_check_to_host(const struct request *r, uint32_t length)
+static uint16_t refuse_psdt(struct request *r)
+{
+	r->location = NVME_ERROR_LOCATION(1, 6);
+	return NVME_INVALID_FIELD | NVME_DNR;
+}
+
+uint16_t request_check_to_host(struct request *r, uint32_t length)
 {
 	const struct nvme_sqe *sqe = &r->capsule.sqe;
 
 	if (!NVME_SQE_PSDT(sqe->flags) || NVME_SQE_PSDT(sqe->flags) == 3)
-		return NVME_INVALID_FIELD | NVME_DNR;
+		return refuse_psdt(r);
 	if (sqe->sgl.type != NVME_SGL_TRANSPORT)
 		return NVME_SGL_TYPE_INVALID | NVME_DNR;
 	if (le32_get(sqe->sgl.length) != length)
@@ -127,14 +145,14 @@ uint16_t request_check_to_host(const struct request *r, uint32_t length)
 	return NVME_SUCCESS;
 }
 
-uint16_t request_check_from_host(const struct request *r, uint32_t length)
+uint16_t request_check_from_host(struct request *r, uint32_t length)
 {
 	const struct nvme_sqe *sqe = &r->capsule.sqe;
 
 	if (sqe->sgl.type != NVME_SGL_IN_CAPSULE)
 		return request_check_to_host(r, length);
 	if (!NVME_SQE_PSDT(sqe->flags) || NVME_SQE_PSDT(sqe->flags) == 3)
-		return NVME_INVALID_FIELD | NVME_DNR;
+		return refuse_psdt(r);
 	if (le32_get(sqe->sgl.length) != length)
 		return NVME_DATA_SGL_LENGTH_INVALID | NVME_DNR;
 	/* ICDOFF is 0 and there is one descriptor, so the data begins at 0. */
@@ -250,6 +268,15 @@ void request_park(struct request *r)
 		pool_wait(q->station->worker->pool, &q->waiter);
 }
 
+void request_unpark(struct request *r)
+{
+	struct queue *q = r->queue;
+
+	list_remove(&r->capsule.link);
+	if (!list_is_empty(&q->parked))
+		pool_wait(q->station->worker->pool, &q->waiter);
+}
+
 uint8_t *request_reply(struct request *r, uint32_t length)
 {
 	uint16_t status = request_check_to_host(r, length);
@@ -269,4 +296,26 @@ uint8_t *request_reply(struct request *r, uint32_t length)
 	}
 	memset(r->capsule.data, 0, length);
 	return r->capsule.data;
+}
+
+const uint8_t *request_data(struct request *r, uint32_t length)
+{
+	uint16_t status = request_check_from_host(r, length);
+
+	if (status) {
+		request_end(r, status);
+		return NULL;
+	}
+	if (r->is_fetched)
+		return r->capsule.data;
+	if (request_in_capsule(r))
+		return request_in_capsule(r);
+	if (r->buffer || request_take_buffer(r, length)) {
+		capsule_receive(&r->capsule);
+		connection_kick(&r->queue->connection);
+		return NULL;
+	}
+	r->capsule.length = length;
+	request_park(r);
+	return NULL;
 }

@@ -6,6 +6,7 @@
 #ifndef NVMF_CONTROLLER_TARGET_H
 #define NVMF_CONTROLLER_TARGET_H
 
+#include "controller/job.h"
 #include "storage/backend.h"
 #include "model/model.h"
 #include "worker/connection.h"
@@ -13,19 +14,31 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#define LATE_MOST 16
+
+/* See late.c. */
+struct late_writes {
+	struct backend *backend;	/* of all of them */
+	unsigned int count;
+	struct backend_write writes[LATE_MOST];
+};
+
 /* What a worker has for the controllers and queues on it. */
 struct station {
 	struct worker *worker;
 	struct backend_lane lane;
+	struct late_writes late;
 	struct list spare;		/* requests not in use */
 	uint32_t spare_count;
 	uint32_t spare_least;		/* so many were not needed of late */
 	struct timer trim;		/* armed while there are too many */
+	struct jobs jobs;
 	struct target *target;
 	const struct snapshot *model;	/* that this worker goes by */
 	const struct snapshot *last;	/* before it, until station_tell */
 	struct list queues;		/* that are on it, until they are freed */
 	struct list controllers;	/* that it owns */
+	uint64_t admin_connects, io_connects;	/* queues that came to be live on it */
 	bool is_ending;			/* target_end_all was called */
 	struct worker_message end;	/* whoever put the target together */
 };
@@ -93,6 +106,14 @@ bool registry_fence(struct registry *, const struct subsystem_life *, const char
 void registry_fenced(struct registry *, struct controller *);
 /* Is one of this host's still draining writes? */
 bool registry_is_draining(struct registry *, const char *hostnqn, const uint8_t *hostid);
+/* The controllers of a subsystem are told that a host has changed a namespace; each asks
+ * which (NSID, or FFFFFFFFh) and is not removed before it has. */
+void registry_notice(struct registry *, const struct subsystem_life *, uint32_t nsid);
+uint32_t registry_noticed(struct registry *, struct controller *);
+/* CNTLIDs of a subsystem in their order, from one on; with an NSID of those alone whose
+ * hosts see that namespace.  How many there are of `room`. */
+unsigned int registry_list(struct registry *, const struct subsystem *, uint32_t nsid,
+			   uint16_t from, uint16_t *ids, unsigned int room);
 unsigned int registry_count(struct registry *);
 
 /* ---- follow.c: thread: the station's worker ------------------------------------------------ */
@@ -112,7 +133,7 @@ void station_tell(struct station *);
  * can't, the socket is closed and the log says why; at the end, and where the port
  * is gone, it is just closed.
  */
-void target_accept(struct station *, int fd, uint16_t port_id);
+void target_accept(struct station *, int fd, uint64_t port);
 /* Thread: the station's worker.  Ends every connection on it, and those that are
  * on their way to it when they arrive. */
 void target_end_all(struct station *);

@@ -21,9 +21,6 @@ void ns_place_free(struct ns_place *, struct list *retired);
 void port_free(struct port *);
 void device_put(struct device *);
 
-/* Where this text stands in an array of char *; -1: nowhere. */
-int array_find_text(const struct array *, const char *text);
-
 /* ---- record.c ---- */
 
 /* With a reference, of a device and a life that it takes references to; NULL: no memory. */
@@ -33,6 +30,14 @@ void record_put(struct namespace *, struct list *retired);
 bool record_is_idle(const struct namespace *);
 /* It is retired and idle. */
 void record_free(struct namespace *);
+
+/* ---- namespace.c: sizes of devices ---- */
+
+/* The draft's are those of `m->current` now.  Storage becomes smaller where nobody goes
+ * by the snapshot before (`is_left`), and else stays larger than what is served of it. */
+void sizes_settle(struct model *, bool is_left);
+/* What has grown for the draft is as it was. */
+void sizes_undo(struct model *);
 
 /* ---- model.c: one change ---- */
 

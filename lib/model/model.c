@@ -107,14 +107,15 @@ static void close_new_ports(struct model *m)
 	for (unsigned int i = 0; m->runtime && i < m->draft->ports.count; i++) {
 		const struct port *p = m->draft->ports.at[i];
 
-		if (!snapshot_port(m->current, p->id))
-			m->runtime->close_port(m->runtime, p->id);
+		if (!snapshot_port_of(m->current, p->key))
+			m->runtime->close_port(m->runtime, p->key);
 	}
 }
 
 static void drop_draft(struct model *m)
 {
 	close_new_ports(m);
+	sizes_undo(m);
 	snapshot_free(m->draft, &m->retired);
 	m->draft = NULL;
 	m->has_begun = false;
@@ -149,6 +150,7 @@ static int commit(struct model *m)
 		snapshot_free(last, &m->retired);
 		drain(m, &ended);
 	}
+	sizes_settle(m, !r);
 	put_lives(&ended);
 	return r;
 }

@@ -58,7 +58,7 @@ struct model_runtime {
 	 * nobody yet. */
 	int (*open_port)(struct model_runtime *, struct port *, char *error, size_t error_size);
 	/* A port that nobody has seen. */
-	void (*close_port)(struct model_runtime *, uint16_t id);
+	void (*close_port)(struct model_runtime *, uint64_t key);
 	/*
 	 * Opens and closes ports, makes every worker go from `last` to `next`, then
 	 * sends the events.  When it returns 0, nobody uses `last` itself any more;
@@ -79,6 +79,7 @@ struct model {
 	struct snapshot *draft;		/* NULL: nothing is being changed */
 	bool has_begun;			/* by model_begin */
 	bool changes_discovery;		/* the draft does */
+	uint64_t last_port;		/* the key of the last port that was added */
 	struct list retired;		/* records of namespaces that may be in use */
 	char error[MODEL_ERROR_SIZE];
 };
@@ -139,14 +140,22 @@ int model_remove_subsystem(struct model *, const char *nqn);
 /* What discovery controllers say of themselves; before anybody is served. */
 int model_name_discovery(struct model *, const char *serial, const char *model,
 			 const char *firmware);
+/* An NQN of its own, which hosts are told and may connect by; the well-known one is
+ * answered all the same, and given here takes the own one away.  -EEXIST: a subsystem's. */
+int model_set_discovery_nqn(struct model *, const char *nqn);
 
 /* ---- namespaces -------------------------------------------------------------------------- */
+
+/* Whether hosts have it protected (feature 84h): one of this number that goes in the same
+ * change leaves that, too. */
+enum protection { PROTECTION_KEPT, PROTECTION_ON, PROTECTION_OFF };
 
 struct namespace_settings {
 	uint32_t nsid;			/* 0: the lowest that is free; filled in */
 	const char *device;
 	bool is_read_only;		/* so are those on read-only devices */
 	bool is_hidden;			/* from all hosts but those of model_show_namespace */
+	enum protection protection;	/* that hosts can change */
 	/* Derive from NQN and NSID those identifiers that are all zeros.  Else a
 	 * namespace has exactly the identifiers given. */
 	bool derives_id;
@@ -176,7 +185,8 @@ int model_forbid_address(struct model *, const char *nqn, const char *prefix);
 /* ---- ports ------------------------------------------------------------------------------- */
 
 struct port_settings {
-	uint16_t id;			/* 0: the lowest that is free; filled in */
+	bool has_id;			/* else the lowest from 1 on that is free */
+	uint16_t id;			/* filled in */
 	const char *address;		/* numeric, IPv4 or IPv6 */
 	uint16_t service;		/* TCP port; 0: one that is free; filled in */
 };

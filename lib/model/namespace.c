@@ -40,6 +40,7 @@ static void free_device(struct device *d)
 {
 	if (!d)
 		return;
+	marks_free(&d->marks);
 	free(d->name);
 	free(d->text);
 	free(d);
@@ -60,6 +61,7 @@ static int add_device(struct model *m, const char *name, const char *text, struc
 		return r;
 	d = calloc(1, sizeof(*d));
 	if (d) {
+		marks_init(&d->marks);
 		d->name = strdup(name);
 		d->text = strdup(text ? text : "");
 		d->refs = 1;
@@ -158,30 +160,84 @@ static int renew_all(struct model *m, const struct device *d, uint64_t bytes)
 	return r;
 }
 
+/* As the draft has it. */
+static uint64_t size_of(const struct device *d)
+{
+	return d->next_size ? d->next_size : d->backend->info.size;
+}
+
+/*
+ * Storage grows at once, for the draft alone has the new end.  Hosts still read and write
+ * what it is to lose, and an abort must give it back: so it is asked for the size that
+ * it has, which says whether it can be changed at all, and shrinks in sizes_settle.
+ */
+static int ask_storage(const struct device *d, uint64_t bytes, uint64_t *now)
+{
+	uint64_t size = d->backend->info.size;
+	int r;
+
+	if (!bytes || bytes > size)
+		return backend_resize(d->backend, bytes, now);
+	r = backend_resize(d->backend, size, now);
+	*now = bytes;
+	return r;
+}
+
 static int resize_device(struct model *m, const char *name, uint64_t bytes)
 {
 	struct device *d = snapshot_device(m->draft, name);
-	struct backend_info *info;
 	uint64_t now;
 	int r;
 
 	if (!d)
 		return model_fail(m, -ENOENT, "there is no device '%.255s'", name);
-	info = &d->backend->info;
-	bytes -= bytes % info->block_size;
-	r = backend_resize(d->backend, bytes, &now);
+	/* What this change has made of it is not there yet for who looks. */
+	if (!bytes && d->next_size)
+		return 0;
+	bytes -= bytes % d->backend->info.block_size;
+	r = ask_storage(d, bytes, &now);
 	if (r)
 		return model_fail(m, r, "device '%s' can't be made %ju bytes: %s", name,
 				  (uintmax_t)bytes, strerror(-r));
-	now -= now % info->block_size;
+	now -= now % d->backend->info.block_size;
 	if (!now)
 		return model_fail(m, -EINVAL, "device '%s' has less than one block now", name);
-	if (now == info->size)
+	if (now == size_of(d))
 		return 0;
-	r = renew_all(m, d, now);
-	if (!r)
-		info->size = now;
-	return r;
+	d->next_size = now;
+	return renew_all(m, d, now);
+}
+
+/* A file that somebody else has changed refuses: it has its size already. */
+static void settle(struct device *d, bool is_left)
+{
+	struct backend *b = d->backend;
+	uint64_t now;
+
+	if (!d->next_size)
+		return;
+	if (is_left)
+		backend_resize(b, d->next_size, &now);
+	b->info.size = d->next_size;
+	d->next_size = 0;
+}
+
+void sizes_settle(struct model *m, bool is_left)
+{
+	for (unsigned int i = 0; i < m->current->devices.count; i++)
+		settle(m->current->devices.at[i], is_left);
+}
+
+void sizes_undo(struct model *m)
+{
+	for (unsigned int i = 0; i < m->current->devices.count; i++) {
+		struct device *d = m->current->devices.at[i];
+		uint64_t now;
+
+		if (d->next_size)
+			backend_resize(d->backend, d->backend->info.size, &now);
+		d->next_size = 0;
+	}
 }
 
 int model_resize_device(struct model *m, const char *name, uint64_t bytes)
@@ -256,10 +312,20 @@ static struct namespace facts_of(struct device *d, const struct subsystem *s,
 	return (struct namespace){
 		.nsid = set->nsid, .backend = d->backend, .device = d, .life = s->life,
 		.lba_shift = (uint8_t)__builtin_ctz(i->block_size),
-		.blocks = i->size / i->block_size,
+		.blocks = size_of(d) / i->block_size,
 		.is_read_only = i->read_only || set->is_read_only,
 		.is_immediate = i->is_immediate,
 		.has_volatile_cache = i->has_volatile_cache, .id = set->id };
+}
+
+/* What the namespace had that it replaces; NULL: there was none. */
+static struct ns_common *common_before(const struct model *m, const struct subsystem *s,
+				       uint32_t nsid)
+{
+	const struct subsystem *before = snapshot_subsystem_of(m->current, s->life);
+	const struct ns_place *place = before ? subsystem_place(before, nsid) : NULL;
+
+	return place ? place->ns->common : NULL;
 }
 
 static unsigned int place_for(const struct subsystem *s, uint32_t nsid)
@@ -272,18 +338,21 @@ static unsigned int place_for(const struct subsystem *s, uint32_t nsid)
 }
 
 static int insert_place(struct model *m, struct subsystem *s, const struct namespace *facts,
-			bool is_hidden)
+			const struct namespace_settings *set)
 {
 	struct ns_place *p = calloc(1, sizeof(*p));
 
 	if (!p)
 		return model_no_memory(m);
-	p->is_hidden = is_hidden;
+	p->is_hidden = set->is_hidden;
 	p->ns = record_new(facts, m->workers);
 	if (!p->ns) {
 		free(p);
 		return model_no_memory(m);
 	}
+	/* Nobody sees it yet, and what hosts had set is another one's. */
+	if (set->protection == PROTECTION_ON)
+		atomic_store(&p->ns->common->is_protected, true);
 	if (array_insert(&s->places, place_for(s, facts->nsid), p)) {
 		ns_place_free(p, &m->retired);
 		return model_no_memory(m);
@@ -306,11 +375,13 @@ static int add_namespace(struct model *m, const char *nqn, struct namespace_sett
 	if (!d)
 		return model_fail(m, -ENOENT, "there is no device '%.255s'", set->device);
 	facts = facts_of(d, s, set);
+	if (set->protection == PROTECTION_KEPT)
+		facts.common = common_before(m, s, set->nsid);
 	if (set->derives_id)
 		r = identify(m, &facts, s->set.nqn);
 	if (!r)
 		r = check_identity(m, s, &facts);
-	return r ? r : insert_place(m, s, &facts, set->is_hidden);
+	return r ? r : insert_place(m, s, &facts, set);
 }
 
 int model_add_namespace(struct model *m, const char *nqn, struct namespace_settings *set)

@@ -21,9 +21,7 @@ static uint16_t free_id(const struct model *m)
 {
 	uint16_t id = 1;
 
-	/* Not one that a port has whose removal is not committed: its hosts would
-	 * be taken for the new one's. */
-	while (id && (snapshot_port(m->draft, id) || snapshot_port(m->current, id)))
+	while (id && snapshot_port(m->draft, id))
 		id++;
 	return id;
 }
@@ -33,11 +31,11 @@ static int check_port(struct model *m, struct port_settings *set)
 	if (strlen(set->address) >= sizeof(((struct port *)0)->address))
 		return model_fail(m, -EINVAL, "'%.80s...' is too long for an address",
 				  set->address);
-	if (set->id && (snapshot_port(m->draft, set->id) || snapshot_port(m->current, set->id)))
+	if (set->has_id && snapshot_port(m->draft, set->id))
 		return model_fail(m, -EEXIST, "there is a port %u already", set->id);
-	if (!set->id)
+	if (!set->has_id)
 		set->id = free_id(m);
-	return set->id ? 0 : model_fail(m, -ENOSPC, "all port identifiers are in use");
+	return set->has_id || set->id ? 0 : model_fail(m, -ENOSPC, "all port identifiers are in use");
 }
 
 static int open_port(struct model *m, struct port *p)
@@ -66,7 +64,7 @@ static int add_port(struct model *m, struct port_settings *set)
 		free(p);
 		return model_no_memory(m);
 	}
-	*p = (struct port){ .id = set->id, .service = set->service };
+	*p = (struct port){ .id = set->id, .key = ++m->last_port, .service = set->service };
 	strcpy(p->address, set->address);
 	r = open_port(m, p);
 	if (r) {
@@ -89,6 +87,7 @@ int model_add_port(struct model *m, struct port_settings *set)
 static int remove_port(struct model *m, uint16_t id)
 {
 	struct array *all = &m->draft->ports;
+	uint64_t key;
 	struct port *p;
 	int r = find_port(m, id, &p);
 
@@ -97,9 +96,10 @@ static int remove_port(struct model *m, uint16_t id)
 	for (unsigned int i = all->count; i--; )
 		if (all->at[i] == p)
 			array_remove(all, i);
+	key = p->key;
 	port_free(p);
-	if (m->runtime && !snapshot_port(m->current, id))
-		m->runtime->close_port(m->runtime, id);
+	if (m->runtime && !snapshot_port_of(m->current, key))
+		m->runtime->close_port(m->runtime, key);
 	m->changes_discovery = true;
 	return 0;
 }
@@ -160,12 +160,20 @@ int model_unlink(struct model *m, uint16_t port, const char *nqn)
 
 /* ---- referrals --------------------------------------------------------------------------------- */
 
+/* However it is written ("::1" and "0::1"). */
+static bool is_same_address(const char *a, const char *b)
+{
+	struct prefix x, y;
+
+	return !prefix_of_address(&x, a) && !prefix_of_address(&y, b) && prefix_is_equal(&x, &y);
+}
+
 static int find_referral(const struct snapshot *s, const char *address, uint16_t service)
 {
 	for (unsigned int i = 0; i < s->referrals.count; i++) {
 		const struct referral *r = s->referrals.at[i];
 
-		if (r->service == service && !strcmp(r->address, address))
+		if (r->service == service && is_same_address(r->address, address))
 			return (int)i;
 	}
 	return -1;

@@ -27,6 +27,11 @@ static void add(struct health_total *to, const struct health_total *t)
 	to->writes += t->writes;
 	to->sectors_read += t->sectors_read;
 	to->sectors_written += t->sectors_written;
+	to->copies += t->copies;
+	to->sectors_copied += t->sectors_copied;
+	to->media_errors += t->media_errors;
+	to->read_ns += t->read_ns;
+	to->write_ns += t->write_ns;
 }
 
 static uint64_t get(const _Atomic uint64_t *counter)
@@ -42,24 +47,31 @@ static struct health_total record_health(const struct namespace *ns)
 	for (unsigned int i = 0; i < ns->lane_count; i++) {
 		const struct ns_lane *l = &ns->lanes[i];
 
-		add(&t, &(struct health_total){ get(&l->reads), get(&l->writes),
-						get(&l->sectors_read), get(&l->sectors_written) });
+		add(&t, &(struct health_total){
+			.reads = get(&l->reads), .writes = get(&l->writes),
+			.sectors_read = get(&l->sectors_read),
+			.sectors_written = get(&l->sectors_written),
+			.copies = get(&l->copies),
+			.sectors_copied = get(&l->sectors_copied),
+			.media_errors = get(&l->media_errors),
+			.read_ns = get(&l->read_ns), .write_ns = get(&l->write_ns) });
 	}
 	return t;
 }
 
-static struct health_total sum(struct subsystem_life *life, uint32_t nsid)
+/* Of all records, or those of this number or on this device. */
+static struct health_total sum(struct subsystem_life *life, uint32_t nsid, const struct device *d)
 {
 	struct health_total t = { 0 };
 
 	pthread_mutex_lock(&life->lock);
-	if (!nsid)
+	if (!nsid && !d)
 		t = life->gone;
 	list_for_each(l, &life->records) {
 		const struct namespace *ns = list_entry(l, struct namespace, link);
 		struct health_total one;
 
-		if (nsid && ns->nsid != nsid)
+		if ((nsid && ns->nsid != nsid) || (d && ns->device != d))
 			continue;
 		one = record_health(ns);
 		add(&t, &one);
@@ -70,12 +82,25 @@ static struct health_total sum(struct subsystem_life *life, uint32_t nsid)
 
 struct health_total life_health(struct subsystem_life *life)
 {
-	return sum(life, 0);
+	return sum(life, 0, NULL);
 }
 
 struct health_total life_namespace_health(struct subsystem_life *life, uint32_t nsid)
 {
-	return sum(life, nsid);
+	return sum(life, nsid, NULL);
+}
+
+struct health_total device_health(const struct snapshot *all, const struct device *d)
+{
+	struct health_total t = d->gone;
+
+	for (unsigned int i = 0; i < all->subsystems.count; i++) {
+		const struct subsystem *s = all->subsystems.at[i];
+		struct health_total one = sum(s->life, 0, d);
+
+		add(&t, &one);
+	}
+	return t;
 }
 
 /* Its own and that of the records before it.  life->lock is held. */
@@ -110,6 +135,22 @@ struct latency life_namespace_latency(struct subsystem_life *life, uint32_t nsid
 
 /* ---- records -------------------------------------------------------------------------- */
 
+/* That of the record that this one replaces, or a new one. */
+static struct ns_common *common_get(struct ns_common *of)
+{
+	struct ns_common *common = of ? of : calloc(1, sizeof(*common));
+
+	if (common)
+		common->refs++;
+	return common;
+}
+
+static void common_put(struct ns_common *common)
+{
+	if (common && !--common->refs)
+		free(common);
+}
+
 struct namespace *record_new(const struct namespace *facts, unsigned int lanes)
 {
 	struct namespace *ns = malloc(sizeof(*ns));
@@ -117,8 +158,11 @@ struct namespace *record_new(const struct namespace *facts, unsigned int lanes)
 	if (!ns)
 		return NULL;
 	*ns = *facts;
+	ns->common = common_get(facts->common);
 	ns->lanes = aligned_alloc(_Alignof(struct ns_lane), lanes * sizeof(*ns->lanes));
-	if (!ns->lanes) {
+	if (!ns->lanes || !ns->common) {
+		common_put(ns->common);
+		free(ns->lanes);
 		free(ns);
 		return NULL;
 	}
@@ -174,9 +218,13 @@ static void hand_on(const struct namespace *ns, struct namespace *next)
 	struct health_total health = record_health(ns);
 	struct latency latency = record_latency(ns);
 
-	add(next ? &next->before : &ns->life->gone, &health);
-	if (next)
+	if (next) {
+		add(&next->before, &health);
 		latency_add(&next->latency_before, &latency);
+	} else {
+		add(&ns->life->gone, &health);
+		add(&ns->device->gone, &health);
+	}
 }
 
 void record_free(struct namespace *ns)
@@ -189,6 +237,7 @@ void record_free(struct namespace *ns)
 	pthread_mutex_unlock(&life->lock);
 	list_remove(&ns->retired);
 	device_put(ns->device);
+	common_put(ns->common);
 	life_put(life);
 	free(ns->lanes);
 	free(ns);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "model/internal.h"
 #include "storage/backend.h"
+#include "wire/nqn.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,6 +13,12 @@ const struct subsystem subsystem_gone = { .common = (struct view *)&nothing };
 
 /* ---- finding --------------------------------------------------------------------------- */
 
+/* Hosts that do not know its own name ask by the one that all know. */
+static bool is_discovery_name(const struct snapshot *s, const char *nqn)
+{
+	return !strcmp(nqn, s->discovery->set.nqn) || !strcmp(nqn, NQN_DISCOVERY);
+}
+
 struct subsystem *snapshot_subsystem(const struct snapshot *s, const char *nqn)
 {
 	for (unsigned int i = 0; i < s->subsystems.count; i++) {
@@ -20,7 +27,7 @@ struct subsystem *snapshot_subsystem(const struct snapshot *s, const char *nqn)
 		if (!strcmp(sub->set.nqn, nqn))
 			return sub;
 	}
-	return strcmp(s->discovery->set.nqn, nqn) ? NULL : s->discovery;
+	return is_discovery_name(s, nqn) ? s->discovery : NULL;
 }
 
 struct subsystem *snapshot_subsystem_of(const struct snapshot *s,
@@ -41,6 +48,17 @@ struct port *snapshot_port(const struct snapshot *s, uint16_t id)
 		struct port *p = s->ports.at[i];
 
 		if (p->id == id)
+			return p;
+	}
+	return NULL;
+}
+
+struct port *snapshot_port_of(const struct snapshot *s, uint64_t key)
+{
+	for (unsigned int i = 0; i < s->ports.count; i++) {
+		struct port *p = s->ports.at[i];
+
+		if (p->key == key)
 			return p;
 	}
 	return NULL;
@@ -254,6 +272,7 @@ void device_put(struct device *d)
 	if (--d->refs)
 		return;
 	backend_close(d->backend);
+	marks_free(&d->marks);
 	free(d->name);
 	free(d->text);
 	free(d);

@@ -18,6 +18,7 @@
 #include "base/latency.h"
 #include "base/list.h"
 #include "model/identity.h"
+#include "model/marks.h"
 #include "model/prefix.h"
 #include "wire/fabrics.h"
 
@@ -42,11 +43,24 @@ struct limits {
 
 /* ---- devices ------------------------------------------------------------------------ */
 
+/* What was done.  The latencies' sums are estimated where one of many was timed. */
+struct health_total {
+	uint64_t reads, writes, sectors_read, sectors_written;
+	uint64_t copies, sectors_copied;
+	uint64_t media_errors;
+	uint64_t read_ns, write_ns;
+};
+
 struct device {
 	char *name;			/* unique in the model */
 	char *text;			/* how it was asked for; "" where nobody said */
-	struct backend *backend;	/* owned */
-	unsigned int refs;		/* the control thread's */
+	struct backend *backend;	/* owned; its size is that of the last commit */
+	struct marks marks;		/* blocks that shall not be read */
+	/* The control thread's. */
+	unsigned int refs;
+	uint64_t next_size;		/* bytes, that the draft gives it; 0: the one it has */
+	struct health_total gone;	/* of namespaces on it that are no more */
+	struct health_total unseen;	/* who reset what is shown of it does not see this */
 };
 
 /* ---- namespaces ----------------------------------------------------------------------- */
@@ -57,10 +71,15 @@ struct ns_lane {
 	_Atomic uint64_t reads, writes;			/* completed */
 	_Atomic uint64_t sectors_read, sectors_written;	/* of 512 bytes */
 	_Atomic uint32_t latency[LATENCY_BUCKETS];	/* of these, some counted for all */
+	_Atomic uint64_t read_ns, write_ns;		/* their sums, likewise */
+	_Atomic uint64_t copies, sectors_copied;	/* to it */
+	_Atomic uint64_t media_errors;
 };
 
-struct health_total {
-	uint64_t reads, writes, sectors_read, sectors_written;
+/* What all records of one namespace have in common; it lasts as long as they. */
+struct ns_common {
+	_Atomic bool is_protected;	/* by a host (feature 84h); any worker's */
+	unsigned int refs;		/* the control thread's */
 };
 
 /* A record of a namespace: replaced by another one when it changes, and freed when
@@ -78,6 +97,7 @@ struct namespace {
 	unsigned int lane_count;
 	struct device *device;		/* counted */
 	struct subsystem_life *life;	/* counted */
+	struct ns_common *common;	/* counted */
 	/* The control thread's. */
 	unsigned int refs;
 	struct list retired;		/* model->retired */
@@ -160,7 +180,8 @@ struct subsystem {
 /* ---- ports -------------------------------------------------------------------------------- */
 
 struct port {
-	uint16_t id;
+	uint16_t id;			/* as told to hosts; it may move, or come back */
+	uint64_t key;			/* of this one alone, even once it is removed */
 	bool is_any;			/* a wildcard address */
 	bool is_ipv6;
 	char address[64];		/* numeric text */
@@ -197,6 +218,7 @@ extern const struct subsystem subsystem_gone;
 struct subsystem *snapshot_subsystem(const struct snapshot *, const char *nqn);
 struct subsystem *snapshot_subsystem_of(const struct snapshot *, const struct subsystem_life *);
 struct port *snapshot_port(const struct snapshot *, uint16_t id);
+struct port *snapshot_port_of(const struct snapshot *, uint64_t key);
 struct device *snapshot_device(const struct snapshot *, const char *name);
 struct ns_place *subsystem_place(const struct subsystem *, uint32_t nsid);
 
@@ -205,6 +227,9 @@ bool subsystem_allows(const struct subsystem *, const char *hostnqn);
 /* Whether any list of hosts has this name. */
 bool snapshot_lists_host(const struct snapshot *, const char *hostnqn);
 bool subsystem_allows_address(const struct subsystem *, const char *address);
+/* Where this text stands in an array of char *; -1: nowhere. */
+int array_find_text(const struct array *, const char *text);
+
 /* What this host sees; never NULL once the snapshot is sealed. */
 const struct view *subsystem_view(const struct subsystem *, const char *hostnqn);
 
@@ -218,6 +243,19 @@ static inline struct namespace *view_namespace(const struct view *v, uint32_t ns
 uint32_t view_after(const struct view *, uint32_t nsid);
 
 /* ---- lanes ----------------------------------------------------------------------------------- */
+
+/* By who runs the target, or by a host. */
+static inline bool namespace_is_protected(const struct namespace *ns)
+{
+	return ns->is_read_only ||
+	       atomic_load_explicit(&ns->common->is_protected, memory_order_relaxed);
+}
+
+/* Whether any of its blocks may not be read. */
+static inline bool namespace_has_marks(const struct namespace *ns)
+{
+	return __builtin_expect(marks_any(&ns->device->marks), 0);
+}
 
 /* On the worker whose lane it is: no other thread writes it. */
 static inline void lane_enter(struct ns_lane *l)
@@ -251,6 +289,8 @@ static inline void lane_time(struct ns_lane *l, unsigned int bucket, uint32_t n)
 /* Thread: any.  Of everything that the subsystem has served, or of one namespace. */
 struct health_total life_health(struct subsystem_life *);
 struct health_total life_namespace_health(struct subsystem_life *, uint32_t nsid);
+/* Thread: control.  Of all namespaces that are or were on a device. */
+struct health_total device_health(const struct snapshot *, const struct device *);
 struct latency life_namespace_latency(struct subsystem_life *, uint32_t nsid);
 
 /* Thread: any.  The last one frees it. */

@@ -152,8 +152,8 @@ static int change_subsystem(struct model *m, const struct subsystem_settings *gi
 	if (given->nn && last && last->ns->nsid > given->nn)
 		return model_fail(m, -EBUSY, "'%s' has a namespace %u, above %u", given->nqn,
 				  last->ns->nsid, given->nn);
+	m->changes_discovery |= s->set.allows_any_host != given->allows_any_host;
 	s->set = settled(m, given);
-	m->changes_discovery = true;	/* by allows_any_host */
 	return 0;
 }
 
@@ -215,6 +215,29 @@ int model_name_discovery(struct model *m, const char *serial, const char *model,
 	if (!r)
 		m->draft->discovery->set = set;
 	return change_end(m, r);
+}
+
+static int set_discovery_nqn(struct model *m, const char *nqn)
+{
+	struct subsystem *d = m->draft->discovery;
+	const struct subsystem *other = snapshot_subsystem(m->draft, nqn);
+	int r = check_nqn(m, "the discovery subsystem's NQN", nqn);
+
+	if (r)
+		return r;
+	if (other && other != d)
+		return model_fail(m, -EEXIST, "'%s' is the name of another subsystem", nqn);
+	m->changes_discovery |= strcmp(d->set.nqn, nqn) != 0;
+	memset(d->set.nqn, 0, sizeof(d->set.nqn));	/* hosts are sent all of it */
+	memcpy(d->set.nqn, nqn, strlen(nqn));
+	return 0;
+}
+
+int model_set_discovery_nqn(struct model *m, const char *nqn)
+{
+	int r = change_begin(m);
+
+	return r ? r : change_end(m, set_discovery_nqn(m, nqn));
 }
 
 /* ---- hosts --------------------------------------------------------------------------------------- */

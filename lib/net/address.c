@@ -97,7 +97,14 @@ static int close_with(int fd, int error)
 	return -error;
 }
 
-int net_listen(const struct net_address *a, int backlog)
+void net_share_port(int fd, bool shares)
+{
+	int on = shares;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+}
+
+int net_listen(const struct net_address *a, int backlog, bool shares)
 {
 	int one = 1, fd = socket(a->storage.ss_family,
 				 SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -107,9 +114,11 @@ int net_listen(const struct net_address *a, int backlog)
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (net_address_is_ipv6(a))
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one));
+	net_share_port(fd, shares);
 	if (bind(fd, (const struct sockaddr *)&a->storage, a->length) ||
 	    listen(fd, backlog))
 		return close_with(fd, errno);
+	net_share_port(fd, false);
 	return fd;
 }
 

@@ -63,9 +63,11 @@ bool net_address_is_any(const struct net_address *);
 int net_local_address(int fd, struct net_address *);
 int net_peer_address(int fd, struct net_address *);
 
-/* A listening socket, non-blocking; an IPv6 socket does not take IPv4.  The
- * descriptor or -errno. */
-int net_listen(const struct net_address *, int backlog);
+/* A listening socket, non-blocking; an IPv6 socket does not take IPv4.  Where it shares,
+ * beside others of ours that do and have its port at an address that covers its own, or
+ * is covered by it.  The descriptor or -errno. */
+int net_listen(const struct net_address *, int backlog, bool shares);
+void net_share_port(int fd, bool shares);
 
 /*
  * The addresses of a host, at most `room`; how many, or -errno with a sentence in

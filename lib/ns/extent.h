@@ -12,6 +12,9 @@ struct extent {
 	uint32_t length;		/* bytes */
 };
 
+/* Blocks of a range, which may be empty. */
+bool extent_is_inside(const struct namespace *, uint64_t first, uint64_t count);
+
 /* The status; the extent is set when that is 0. */
 uint16_t extent_of(const struct namespace *, const struct nvme_sqe *,
 		   uint32_t most, struct extent *);

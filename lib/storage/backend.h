@@ -22,10 +22,32 @@
 struct backend;
 struct io_engine;
 
-enum backend_opcode { BACKEND_READ, BACKEND_WRITE, BACKEND_FLUSH, BACKEND_OPCODES };
+enum backend_opcode {
+	BACKEND_READ,
+	BACKEND_WRITE,
+	BACKEND_FLUSH,
+	/*
+	 * Zeros from now on, without data.  -EOPNOTSUPP: nothing was done, and who wants
+	 * zeros has to write them; a backend need not know more of it than that.  The
+	 * caller asks for little at a time, for nobody can recall it.
+	 */
+	BACKEND_ZERO,
+	BACKEND_OPCODES
+};
 
 /* Force unit access: a write is durable before it is done. */
 #define BACKEND_FUA 1u
+/* Of zeros: the space is given back, or else -EOPNOTSUPP; without this it is kept. */
+#define BACKEND_DEALLOCATE 2u
+/*
+ * Of a write, where info.can_write_if: only if `expected` stands there, and nobody reads,
+ * writes or clears any of it in between.  It lies within BACKEND_IF_MOST bytes that begin
+ * at a multiple of that.  -EDOM: something else stands there, and nothing was written.
+ */
+#define BACKEND_IF 4u
+#define BACKEND_IF_MOST 4096u
+/* The storage's: what was expected stood there, so that an error is the write's. */
+#define BACKEND_WAS_EQUAL 8u
 
 /* What backend_submit answers when `done` will be called later. */
 #define BACKEND_PENDING 1
@@ -41,10 +63,13 @@ struct backend_op {
 	unsigned int flags;
 	uint64_t offset;		/* bytes */
 	uint32_t length;		/* bytes; 0 for a flush */
-	/* Contiguous; aligned to backend_info.alignment unless the backend is
+	/* None of zeros and a flush.  Contiguous; aligned to backend_info.alignment unless the backend is
 	 * immediate.  The caller's; untouched by him until the operation has
 	 * ended. */
 	void *data;
+	/* With BACKEND_IF: twice BACKEND_IF_MOST bytes, aligned as data is; `length` bytes,
+	 * and in the second half room for the storage.  Else not looked at. */
+	uint8_t *expected;
 	/* Called once if and only if backend_submit answered PENDING, from the
 	 * lane's worker and never from within backend_submit.  0, or -errno. */
 	void (*done)(struct backend_op *, int result);
@@ -59,12 +84,25 @@ struct backend_info {
 	uint64_t size;			/* bytes */
 	uint32_t block_size;		/* of the namespace: 512 .. 4096 */
 	uint32_t physical_block;	/* what the storage writes as one, bytes */
+	/* What it takes best, bytes; 0: nobody knows. */
+	uint32_t write_unit;		/* smaller writes cost more */
+	uint32_t write_optimal;		/* a multiple of that */
+	uint32_t deallocate_unit;	/* of less nothing is given back */
+	uint32_t io_boundary;		/* I/O that crosses multiples of it costs more */
 	uint32_t alignment;		/* of data, bytes; 1: any */
 	bool read_only;
 	bool has_volatile_cache;	/* writes are durable only after a flush */
 	/* backend_submit never answers PENDING for a read or a write, and
 	 * takes data at any address. */
 	bool is_immediate;
+	bool can_write_if;		/* it knows BACKEND_IF */
+};
+
+/* One of several that are carried out together. */
+struct backend_write {
+	uint64_t offset;		/* bytes */
+	uint32_t length;		/* bytes */
+	const void *data;
 };
 
 struct backend_ops {
@@ -86,15 +124,20 @@ struct backend_ops {
 	uint32_t (*hold)(struct backend *, uint64_t offset, uint32_t length, bool wait);
 	/* As much of the range as was held. */
 	void (*release)(struct backend *, uint64_t offset, uint32_t length);
+	/* Optional, of immediate storage: so many writes at once, which is less work than
+	 * one after the other, and can't fail. */
+	void (*write)(struct backend *, const struct backend_write *, unsigned int n);
 	/* Optional.  Asks that a pending operation end soon, with -ECANCELED
 	 * through `done`.  0: it will; -EBUSY: it can't be recalled. */
 	int (*cancel)(struct backend *, struct backend_lane *, struct backend_op *);
 	/*
 	 * Optional.  Thread: main, while others work.  Changes the size to so many
-	 * bytes, or for 0 looks what it is by now: *now, no less than one block and
-	 * whole blocks.  What lies beyond a smaller size is not used any more when
-	 * the caller says so to hosts, but may be before.  0, -ENOTSUP (it can only
-	 * be looked at), or another -errno.
+	 * bytes, or for 0 looks what it is by now and changes nothing: *now, no less
+	 * than one block and whole blocks.  Asked for the size that it has, it changes
+	 * nothing either, and says whether it could.  It is made smaller when hosts
+	 * have been told; a command that was under way then for too long may still use
+	 * what lies beyond.  0, -ENOTSUP (it can only be looked at), or another -errno,
+	 * but not where it has just agreed to the size that it had and shall be smaller.
 	 */
 	int (*resize)(struct backend *, uint64_t bytes, uint64_t *now);
 	void (*close)(struct backend *);

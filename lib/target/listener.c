@@ -7,6 +7,7 @@
 #include "net/stream.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@ struct listener {
 	struct timer again;		/* out of descriptors */
 	struct list link;
 	struct service *service;
-	uint16_t port_id;
+	uint64_t port;
 	int fd;
 	bool is_watched;
 	bool is_short;			/* of descriptors: said once */
@@ -37,7 +38,7 @@ struct listener {
 struct arrival {
 	struct worker_message message;
 	struct station *station;
-	uint16_t port_id;
+	uint64_t port;
 	int fd;
 };
 
@@ -45,11 +46,11 @@ static void arrive(struct worker_message *m)
 {
 	struct arrival *a = container_of(m, struct arrival, message);
 
-	target_accept(a->station, a->fd, a->port_id);
+	target_accept(a->station, a->fd, a->port);
 	free(a);
 }
 
-static void send_to(struct station *st, int fd, uint16_t port_id)
+static void send_to(struct station *st, int fd, uint64_t port)
 {
 	struct arrival *a = malloc(sizeof(*a));
 
@@ -58,20 +59,20 @@ static void send_to(struct station *st, int fd, uint16_t port_id)
 		close(fd);
 		return;
 	}
-	*a = (struct arrival){ .message.run = arrive, .port_id = port_id, .fd = fd,
+	*a = (struct arrival){ .message.run = arrive, .port = port, .fd = fd,
 			       .station = st };
 	worker_post(st->worker, &a->message);
 }
 
-static void hand_over(struct service *s, int fd, uint16_t port_id)
+static void hand_over(struct service *s, int fd, uint64_t port)
 {
 	struct station *st = &s->target.stations[s->next];
 
 	s->next = (s->next + 1) % s->target.station_count;
 	if (st == &s->target.stations[0])
-		target_accept(st, fd, port_id);
+		target_accept(st, fd, port);
 	else
-		send_to(st, fd, port_id);
+		send_to(st, fd, port);
 }
 
 static int watch(struct listener *l)
@@ -110,7 +111,7 @@ static void ready(struct worker_source *source, uint32_t events)
 
 		if (fd >= 0) {
 			l->is_short = false;
-			hand_over(l->service, fd, l->port_id);
+			hand_over(l->service, fd, l->port);
 		} else if (is_shortage(errno)) {
 			pause_accepting(l, errno);
 			return;
@@ -177,20 +178,20 @@ void listeners_close_others(struct service *s, const struct snapshot *m)
 	list_for_each_safe(link, &s->listeners) {
 		struct listener *l = list_entry(link, struct listener, link);
 
-		if (!snapshot_port(m, l->port_id))
+		if (!snapshot_port_of(m, l->port))
 			close_listener(l);
 	}
 }
 
 /* It was never watched. */
-void listener_drop(struct model_runtime *rt, uint16_t port_id)
+void listener_drop(struct model_runtime *rt, uint64_t port)
 {
 	struct service *s = container_of(rt, struct service, runtime);
 
 	list_for_each_safe(link, &s->listeners) {
 		struct listener *l = list_entry(link, struct listener, link);
 
-		if (l->port_id == port_id)
+		if (l->port == port)
 			close_listener(l);
 	}
 }
@@ -204,7 +205,7 @@ static void describe(struct port *p, const struct net_address *a)
 }
 
 /* Takes the descriptor over. */
-static int add(struct service *s, int fd, uint16_t port_id)
+static int add(struct service *s, int fd, uint64_t port)
 {
 	struct listener *l = malloc(sizeof(*l));
 
@@ -213,14 +214,69 @@ static int add(struct service *s, int fd, uint16_t port_id)
 		return -ENOMEM;
 	}
 	*l = (struct listener){ .source.ready = ready, .service = s, .fd = fd,
-				.port_id = port_id };
+				.port = port };
 	timer_init(&l->again, try_again);
 	list_append(&s->listeners, &l->link);
 	return 0;
 }
 
+static bool is_at(const struct listener *l, const struct net_address *wanted)
+{
+	char text[NET_ADDRESS_TEXT], other[NET_ADDRESS_TEXT];
+	struct net_address a;
+
+	if (net_local_address(l->fd, &a) || net_address_port(&a) != net_address_port(wanted))
+		return false;
+	net_address_text(&a, text);
+	net_address_text(wanted, other);
+	return !strcmp(text, other);
+}
+
+/* The draft has its port no more: it listens until the commit. */
+static bool is_leaving(const struct service *s, const struct listener *l)
+{
+	return !snapshot_port_of(model_snapshot(&s->model), l->port);
+}
+
+static void share_ports(struct service *s, bool shares)
+{
+	list_for_each(link, &s->listeners) {
+		struct listener *l = list_entry(link, struct listener, link);
+
+		if (is_leaving(s, l))
+			net_share_port(l->fd, shares);
+	}
+}
+
+/*
+ * Another port at the address of one that is leaving shares its socket: so an abort finds
+ * the old one as it was, and whoever connects in between waits for the new one.  Where
+ * one address covers the other ("0.0.0.0" and "192.0.2.1") they share the TCP port.
+ */
+static int listen_at(struct service *s, const struct net_address *a)
+{
+	int fd;
+
+	list_for_each(link, &s->listeners) {
+		const struct listener *l = list_entry(link, struct listener, link);
+
+		if (!is_leaving(s, l) || !is_at(l, a))
+			continue;
+		fd = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
+		return fd < 0 ? -errno : fd;
+	}
+	fd = net_listen(a, BACKLOG, false);
+	if (fd != -EADDRINUSE)
+		return fd;
+	share_ports(s, true);
+	fd = net_listen(a, BACKLOG, true);
+	share_ports(s, false);
+	return fd;
+}
+
 int listener_open(struct model_runtime *rt, struct port *p, char *error, size_t error_size)
 {
+	struct service *s = container_of(rt, struct service, runtime);
 	struct net_address a;
 	int fd, r = net_address_parse(&a, p->address, p->service);
 
@@ -228,10 +284,10 @@ int listener_open(struct model_runtime *rt, struct port *p, char *error, size_t 
 		snprintf(error, error_size, "'%s' is not a numeric address", p->address);
 		return r;
 	}
-	fd = net_listen(&a, BACKLOG);
+	fd = listen_at(s, &a);
 	r = fd < 0 ? fd : net_local_address(fd, &a);
 	if (!r)
-		r = add(container_of(rt, struct service, runtime), fd, p->id);
+		r = add(s, fd, p->key);
 	else if (fd >= 0)
 		close(fd);
 	if (r)
@@ -260,7 +316,7 @@ static int listen_all(struct service *s, const struct service_addresses *a, uint
 	for (size_t i = 0; i < a->count; i++) {
 		int r;
 
-		set.id = 0;
+		set.has_id = false;
 		set.address = a->list[i];
 		r = model_add_port(&s->model, &set);
 		if (!r && nqn)

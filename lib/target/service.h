@@ -105,7 +105,7 @@ void service_close(struct service *);
 
 /* The model's calls. */
 int listener_open(struct model_runtime *, struct port *, char *error, size_t error_size);
-void listener_drop(struct model_runtime *, uint16_t port_id);
+void listener_drop(struct model_runtime *, uint64_t port);
 
 /* Thread: of the first worker, while the one that controls waits for it. */
 void listeners_close(struct service *);

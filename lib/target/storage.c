@@ -2,6 +2,7 @@
 /* Storage that the program brings: its calls behind the contract of backend.h. */
 #include "target/internal.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 struct program {
@@ -46,6 +47,10 @@ static int submit(struct backend *b, struct backend_lane *lane, struct backend_o
 	const struct program *p = container_of(b, struct program, base);
 	struct lent *l = (struct lent *)op->scratch;
 
+	if (op->opcode == BACKEND_ZERO)
+		return -EOPNOTSUPP;	/* it writes them */
+	if (op->flags & BACKEND_IF)
+		return -EOPNOTSUPP;	/* nobody ought to ask */
 	*l = (struct lent){
 		.io = { .opcode = op->opcode, .flags = op->flags, .offset = op->offset,
 			.length = op->length, .data = op->data },

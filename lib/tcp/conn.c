@@ -352,6 +352,7 @@ void tcp_rx(struct tcp_conn *conn, const void *bytes, size_t length)
 		p += used;
 		length -= used;
 	}
+	conn_settle(conn);
 	set_culprit(conn, NULL, 0);
 }
 

@@ -191,6 +191,15 @@ static void respond(struct capsule *c)
 		conn->queue->sink->sent(c);
 }
 
+/* A command that is no matter of the sink's, or not any more. */
+static void refuse(struct tcp_conn *conn, struct capsule *c, uint16_t status)
+{
+	c->status = status;
+	if (conn->queue->sink->refused)
+		conn->queue->sink->refused(c);
+	respond(c);
+}
+
 /* ---- data from the host --------------------------------------------------------- */
 
 static void send_r2t(struct tcp_conn *conn, struct capsule *c)
@@ -251,12 +260,14 @@ static void end_receive(struct tcp_conn *conn, struct capsule *c)
 {
 	c->tcp.is_receiving = false;
 	conn->receiving--;
-	if (!c->tcp.is_corrupt) {
+	if (!c->tcp.is_corrupt && !c->tcp.is_given_up) {
 		conn->queue->sink->received(c);
 		return;
 	}
-	c->status = NVME_TRANSIENT_TRANSPORT_ERROR;
-	respond(c);
+	if (c->tcp.is_corrupt)
+		refuse(conn, c, NVME_TRANSIENT_TRANSPORT_ERROR);
+	else
+		respond(c);
 }
 
 static void h2c_whole(struct tcp_conn *conn, const struct tcp_data *pdu, bool is_corrupt)
@@ -269,10 +280,24 @@ static void h2c_whole(struct tcp_conn *conn, const struct tcp_data *pdu, bool is
 	c->tcp.asked -= length;
 	if (c->tcp.asked)
 		return;
-	if (c->tcp.offset < c->length)
+	if (c->tcp.offset < c->length && !c->tcp.is_given_up)
 		send_r2t(conn, c);
 	else
 		end_receive(conn, c);
+}
+
+static struct capsule *find(struct capsule_queue *q, uint16_t cid)
+{
+	return flight_find(q->connection, cid);
+}
+
+static bool give_up(struct capsule *c, uint16_t status)
+{
+	if (!c->tcp.is_receiving)
+		return false;
+	c->status = status;
+	c->tcp.is_given_up = true;
+	return true;
 }
 
 /* ---- commands -------------------------------------------------------------------- */
@@ -316,17 +341,16 @@ static void command(struct tcp_conn *conn, const struct tcp_command *pdu,
 	c->queue = conn->queue;
 	c->in_capsule = data;
 	c->in_capsule_length = data ? conn->rx.shape.data : 0;
+	c->in_capsule_stays = data && data != conn->rx.gather;
 	advance_head(conn);
 	conn->counters.commands++;
 	if (flight_find(conn, capsule_cid(c))) {
-		c->status = NVME_COMMAND_ID_CONFLICT;
-		respond(c);
+		refuse(conn, c, NVME_COMMAND_ID_CONFLICT);
 		return;
 	}
 	flight_add(conn, c);
 	if (is_corrupt) {
-		c->status = NVME_TRANSIENT_TRANSPORT_ERROR;
-		respond(c);
+		refuse(conn, c, NVME_TRANSIENT_TRANSPORT_ERROR);
 		return;
 	}
 	conn->queue->sink->command(c);
@@ -436,6 +460,8 @@ static const struct capsule_transport_ops controller_ops = {
 	.receive = receive,
 	.reserve = reserve,
 	.lend = lend,
+	.find = find,
+	.give_up = give_up,
 	.respond = respond,
 };
 

@@ -22,6 +22,15 @@ struct tcp_role {
 	int gathered;
 };
 
+/* What the sink has put off, it does now. */
+static inline void conn_settle(struct tcp_conn *conn)
+{
+	const struct capsule_sink_ops *sink = conn->queue->sink;
+
+	if (sink && sink->settle)
+		sink->settle(conn->queue);
+}
+
 /* ---- tx.c ---- */
 
 /* `length` bytes of room at the end of the send queue; NULL: no memory, and the

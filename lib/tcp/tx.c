@@ -437,6 +437,7 @@ unsigned int tcp_tx_vector(struct tcp_conn *conn, struct iovec *vector,
 	uint32_t i = conn->tx.head;
 	size_t sum = 0;
 
+	conn_settle(conn);
 	for (; i < conn->tx.tail && n < room && is_whole; i++) {
 		struct tcp_item *item = &conn->tx.items[i];
 		uint32_t length = item->length;

@@ -13,6 +13,8 @@
 #include <stddef.h>
 
 #define NVME_VERSION_1_4 0x00010400u
+#define NVME_VERSION_2_1 0x00020100u
+#define NVME_NVM_VERSION_1_1 0x00010100u	/* of the NVM Command Set Specification */
 
 #define NVME_NSID_ALL 0xffffffffu
 #define NVME_IDENTIFY_SIZE 4096
@@ -21,6 +23,8 @@
 /* ---- status: {type, code} as one number, section 4.2.3 ------------------- */
 
 #define NVME_STATUS(type, code) ((uint16_t)((type) << 8 | (code)))
+#define NVME_STATUS_TYPE(status) ((status) >> 8 & 7)
+#define NVME_TYPE_MEDIA 2		/* media and data integrity errors */
 
 enum nvme_status_code {
 	NVME_SUCCESS			= NVME_STATUS(0, 0x00),
@@ -31,10 +35,13 @@ enum nvme_status_code {
 	NVME_INTERNAL_ERROR		= NVME_STATUS(0, 0x06),
 	NVME_ABORT_REQUESTED		= NVME_STATUS(0, 0x07),
 	NVME_ABORTED_SQ_DELETION	= NVME_STATUS(0, 0x08),
+	NVME_FAILED_FUSED		= NVME_STATUS(0, 0x09),
+	NVME_MISSING_FUSED		= NVME_STATUS(0, 0x0a),
 	NVME_INVALID_NAMESPACE		= NVME_STATUS(0, 0x0b),
 	NVME_COMMAND_SEQUENCE_ERROR	= NVME_STATUS(0, 0x0c),
 	NVME_DATA_SGL_LENGTH_INVALID	= NVME_STATUS(0, 0x0f),
 	NVME_SGL_TYPE_INVALID		= NVME_STATUS(0, 0x11),
+	NVME_ATOMIC_WRITE_UNIT_EXCEEDED	= NVME_STATUS(0, 0x14),
 	NVME_SGL_OFFSET_INVALID		= NVME_STATUS(0, 0x16),
 	NVME_HOST_ID_INCONSISTENT	= NVME_STATUS(0, 0x18),
 	NVME_KEEP_ALIVE_INVALID		= NVME_STATUS(0, 0x1a),
@@ -53,26 +60,36 @@ enum nvme_status_code {
 	NVME_FEATURE_NOT_SAVEABLE	= NVME_STATUS(1, 0x0d),
 	NVME_FEATURE_NOT_CHANGEABLE	= NVME_STATUS(1, 0x0e),
 	NVME_FEATURE_NOT_NAMESPACE	= NVME_STATUS(1, 0x0f),
+	NVME_COMMAND_SET_NOT_SUPPORTED	= NVME_STATUS(1, 0x29),
+	NVME_COMMAND_SETS_REJECTED	= NVME_STATUS(1, 0x2b),
 	NVME_CONNECT_FORMAT		= NVME_STATUS(1, 0x80),
 	NVME_CONNECT_BUSY		= NVME_STATUS(1, 0x81),
 	NVME_CONNECT_INVALID_PARAMETERS	= NVME_STATUS(1, 0x82),
 	NVME_CONNECT_RESTART_DISCOVERY	= NVME_STATUS(1, 0x83),
 	NVME_CONNECT_INVALID_HOST	= NVME_STATUS(1, 0x84),
 	NVME_INVALID_QUEUE_TYPE		= NVME_STATUS(1, 0x85),
+	/* ... and of the NVM command set, whose codes are the same. */
+	NVME_COMMAND_SIZE_LIMIT		= NVME_STATUS(1, 0x83),
+	NVME_INCOMPATIBLE_NAMESPACE	= NVME_STATUS(1, 0x85),
+	NVME_OVERLAPPING_IO_RANGE	= NVME_STATUS(1, 0x87),
 
 	NVME_WRITE_FAULT		= NVME_STATUS(2, 0x80),
 	NVME_UNRECOVERED_READ_ERROR	= NVME_STATUS(2, 0x81),
+	NVME_COMPARE_FAILURE		= NVME_STATUS(2, 0x85),
 	NVME_ACCESS_DENIED		= NVME_STATUS(2, 0x86),
 };
 
-/* Do Not Retry, as a third part of that number. */
+/* The number without what follows. */
+#define NVME_STATUS_CODE 0x7ffu
+/* Do Not Retry, as a third part of that number; and More: log 01h has an entry of it. */
 #define NVME_DNR 0x4000u
+#define NVME_MORE 0x2000u
 
 /* The number as it stands in the completion's status field, phase bit clear. */
 static inline le16 nvme_status_field(uint16_t status)
 {
-	return le16_of((uint16_t)((status & 0x7ff) << 1 |
-				  (status & NVME_DNR ? 0x8000 : 0)));
+	return le16_of((uint16_t)((status & NVME_STATUS_CODE) << 1 |
+				  (status & (NVME_DNR | NVME_MORE)) << 1));
 }
 
 static inline uint16_t nvme_status_of_field(le16 field)
@@ -102,6 +119,12 @@ enum nvme_io_opcode {
 	NVME_IO_FLUSH			= 0x00,
 	NVME_IO_WRITE			= 0x01,
 	NVME_IO_READ			= 0x02,
+	NVME_IO_WRITE_UNCORRECTABLE	= 0x04,
+	NVME_IO_COMPARE			= 0x05,
+	NVME_IO_WRITE_ZEROES		= 0x08,
+	NVME_IO_DATASET_MANAGEMENT	= 0x09,
+	NVME_IO_VERIFY			= 0x0c,
+	NVME_IO_COPY			= 0x19,
 };
 
 #define NVME_OPCODE_FABRICS 0x7f
@@ -140,6 +163,7 @@ struct nvme_sqe {
 };
 
 #define NVME_SQE_FUSE(flags) ((flags) & 3)
+enum nvme_fuse { NVME_FUSE_NONE, NVME_FUSE_FIRST, NVME_FUSE_SECOND, NVME_FUSE_RESERVED };
 #define NVME_SQE_PSDT(flags) ((flags) >> 6)
 
 /* Completion queue entry. */
@@ -156,6 +180,40 @@ struct nvme_cqe {
 #define NVME_RW_PRINFO(cdw12) ((cdw12) >> 26 & 0xf)
 #define NVME_RW_FUA 0x40000000u
 
+/* Write Zeroes, command dword 12: besides. */
+#define NVME_ZEROES_DEAC 0x02000000u	/* deallocate */
+
+/* Dataset Management. */
+#define NVME_DSM_NR(cdw10) ((cdw10) & 0xff)	/* ranges, less one */
+#define NVME_DSM_RANGES 256u
+#define NVME_DSM_DEALLOCATE 0x4u		/* of dword 11 */
+
+struct nvme_dsm_range {
+	le32 attributes;
+	le32 length;			/* logical blocks */
+	le64 slba;
+};
+
+/* Copy, command dword 12. */
+#define NVME_COPY_NR(cdw12) ((cdw12) & 0xff)	/* ranges, less one */
+#define NVME_COPY_FORMAT(cdw12) ((cdw12) >> 8 & 0xf)
+#define NVME_COPY_FORMAT_0 0u		/* ranges of the namespace itself */
+#define NVME_COPY_FORMAT_2 2u		/* ... of any */
+#define NVME_COPY_RANGES 128u
+#define NVME_COPY_BYTES_MOST (64u << 20)
+
+struct nvme_copy_range {
+	le32 snsid;			/* in format 2 */
+	le32 reserved4;
+	le64 slba;
+	le16 nlb;			/* less one */
+	uint8_t reserved18[4];
+	/* In format 2: fast copies alone.  All are, for no data goes to the host and back. */
+	le16 options;
+	le32 reference_tag;
+	le16 application_tag, application_mask;
+};
+
 /* ---- controller properties (section 3.1.3) ---------------------------------- */
 
 enum nvme_property {
@@ -163,15 +221,21 @@ enum nvme_property {
 	NVME_PROP_VS		= 0x08,
 	NVME_PROP_CC		= 0x14,
 	NVME_PROP_CSTS		= 0x1c,
+	NVME_PROP_CRTO		= 0x68,
 };
 
 #define NVME_CAP_MQES(entries) ((uint64_t)((entries) - 1))
 #define NVME_CAP_CQR (UINT64_C(1) << 16)
 #define NVME_CAP_TO(units_of_500ms) ((uint64_t)(units_of_500ms) << 24)
 #define NVME_CAP_CSS_NVM (UINT64_C(1) << 37)
+#define NVME_CAP_CSS_SETS (UINT64_C(1) << 43)	/* CNS 1Ch tells which there are */
+#define NVME_CAP_CRWMS (UINT64_C(1) << 59)	/* CRTO says when the media is ready */
+#define NVME_CRTO_CRWMT(units_of_500ms) ((uint32_t)(units_of_500ms))
 
 #define NVME_CC_EN 0x1u
 #define NVME_CC_CSS(cc) ((cc) >> 4 & 7)
+#define NVME_CC_CSS_NVM 0u
+#define NVME_CC_CSS_ALL 6u		/* every command set that there is */
 #define NVME_CC_MPS(cc) ((cc) >> 7 & 0xf)
 #define NVME_CC_AMS(cc) ((cc) >> 11 & 7)
 #define NVME_CC_SHN(cc) ((cc) >> 14 & 3)
@@ -192,7 +256,24 @@ enum nvme_cns {
 	NVME_CNS_CONTROLLER	= 0x01,
 	NVME_CNS_ACTIVE_LIST	= 0x02,
 	NVME_CNS_DESCRIPTORS	= 0x03,
+	NVME_CNS_SET_NAMESPACE	= 0x05,	/* of the I/O command set of CSI */
+	NVME_CNS_SET_CONTROLLER	= 0x06,
+	NVME_CNS_SET_ACTIVE_LIST = 0x07,
+	NVME_CNS_ANY_NAMESPACE	= 0x08,	/* whatever its I/O command set */
+	NVME_CNS_ATTACHED_CONTROLLERS = 0x12,
+	NVME_CNS_CONTROLLERS	= 0x13,
+	NVME_CNS_UUID_LIST	= 0x17,
+	NVME_CNS_COMMAND_SETS	= 0x1c,
 };
+
+enum nvme_csi { NVME_CSI_NVM = 0x00 };
+
+/* Command dwords of Identify and Get Log Page, and of features. */
+#define NVME_IDENTIFY_CNTID(cdw10) ((cdw10) >> 16)
+#define NVME_CDW11_CSI(cdw11) ((cdw11) >> 24)	/* Identify */
+#define NVME_CDW14_CSI(cdw14) ((cdw14) >> 24)	/* Get Log Page */
+#define NVME_CDW14_INDEX 0x800000u		/* the offset is an index */
+#define NVME_CDW14_UUID(cdw14) ((cdw14) & 0x7f)
 
 enum nvme_controller_type {
 	NVME_CTRL_IO = 1,
@@ -247,7 +328,9 @@ struct nvme_id_ctrl {
 	le32 anagrpmax, nanagrpid;
 	le32 pels;
 	le16 domain;
-	uint8_t reserved358[154];
+	uint8_t reserved358[28];
+	le16 cqt;			/* ms */
+	uint8_t reserved388[124];
 	uint8_t sqes, cqes;
 	le16 maxcmd;
 	le32 nn;
@@ -272,10 +355,13 @@ struct nvme_id_ctrl {
 	uint8_t fcatt;
 	uint8_t msdbd;
 	le16 ofcs;
-	uint8_t reserved1806[242];
+	uint8_t dctype;
+	uint8_t reserved1807[241];
 	uint8_t psd[32][32];
 	uint8_t vendor[1024];
 };
+
+#define NVME_DCTYPE_DIRECT 1		/* discovery: tells of its own subsystems */
 
 #define NVME_CMIC_MULTI_PORT 0x01
 #define NVME_CMIC_MULTI_CTRL 0x02
@@ -285,12 +371,25 @@ struct nvme_id_ctrl {
 
 #define NVME_CTRATT_HOSTID_128 0x1u
 #define NVME_CTRATT_TBKAS 0x40u
+#define NVME_CTRATT_UUID_LIST 0x200u
 
+#define NVME_LPA_EFFECTS 0x02
 #define NVME_LPA_EXTENDED_DATA 0x04	/* offsets and NUMDU */
+#define NVME_LPA_MISCELLANEOUS 0x20	/* 00h, 12h, 13h, scopes in 05h */
+
+#define NVME_ONCS_SAVE_SELECT 0x10u
+#define NVME_ONCS_TIMESTAMP 0x40u
 
 #define NVME_VWC_PRESENT 0x01
 #define NVME_VWC_FLUSH_NOT_ALL 0x04	/* Flush with FFFFFFFFh is refused */
 #define NVME_VWC_FLUSH_ALL 0x06		/* ... flushes every namespace */
+
+#define NVME_ONCS_COMPARE 0x1u
+#define NVME_ONCS_WRITE_UNCORRECTABLE 0x2u
+#define NVME_ONCS_DSM 0x4u
+#define NVME_ONCS_WRITE_ZEROES 0x8u
+#define NVME_ONCS_VERIFY 0x80u
+#define NVME_ONCS_COPY 0x100u
 
 #define NVME_SGLS_SUPPORTED 0x1u
 #define NVME_SGLS_TRANSPORT (1u << 21)	/* transport SGL data block */
@@ -333,12 +432,18 @@ struct nvme_id_ns {
 	uint8_t vendor[3712];
 };
 
+#define NVME_FUSES_COMPARE_AND_WRITE 0x01
+
 #define NVME_NMIC_SHARED 0x01
 #define NVME_NSATTR_WRITE_PROTECTED 0x01
 #define NVME_NSFEAT_UID_REUSE 0x08
+#define NVME_NSFEAT_OPTPERF 0x10	/* NPWG and the like */
+#define NVME_DLFEAT_ZEROS 0x01		/* deallocated blocks read as zeros */
+#define NVME_DLFEAT_DEAC 0x08		/* Write Zeroes may deallocate */
 
 /* Namespace identification descriptors (Figure 277). */
-enum nvme_nid_type { NVME_NID_EUI64 = 1, NVME_NID_NGUID = 2, NVME_NID_UUID = 3 };
+enum nvme_nid_type { NVME_NID_EUI64 = 1, NVME_NID_NGUID = 2, NVME_NID_UUID = 3,
+		     NVME_NID_CSI = 4 };
 
 struct nvme_nid {
 	uint8_t type, length;
@@ -346,19 +451,72 @@ struct nvme_nid {
 	uint8_t value[];
 };
 
+/* CNS 06h of the NVM command set; log2 of a size in pages, 0: as MDTS, or no limit. */
+struct nvme_id_ctrl_nvm {
+	uint8_t vsl, wzsl, wusl;
+	uint8_t dmrl;			/* ranges */
+	le32 dmrsl;			/* logical blocks of a range */
+	le64 dmsl;			/* ... of a command */
+	uint8_t kpiocap, wzdsl;
+	le16 aocs;
+	le32 ver;
+	uint8_t reserved24[4072];
+};
+
+/* CNS 08h. */
+struct nvme_id_ns_any {
+	uint8_t nsfeat, nmic, rescap, fpi;
+	le32 anagrpid;
+	uint8_t nsattr;
+	uint8_t reserved9;
+	le16 nvmsetid, endgid;
+	uint8_t nstat;
+	uint8_t kpios;
+	le16 maxkt;
+	uint8_t reserved18[2];
+	le32 rgrpid;
+	uint8_t reserved24[4072];
+};
+
+#define NVME_ANY_NSFEAT_NO_CACHE 0x20
+#define NVME_NSTAT_READY 0x01
+
+struct nvme_controller_list {
+	le16 count;
+	le16 cntlid[2047];
+};
+
 /* ---- log pages (section 5.16) ----------------------------------------------- */
 
 enum nvme_log_page {
+	NVME_LOG_SUPPORTED	= 0x00,
 	NVME_LOG_ERROR		= 0x01,
 	NVME_LOG_HEALTH		= 0x02,
 	NVME_LOG_FIRMWARE	= 0x03,
 	NVME_LOG_CHANGED_NS	= 0x04,
+	NVME_LOG_EFFECTS	= 0x05,
+	NVME_LOG_FEATURE_EFFECTS = 0x12,
+	NVME_LOG_MI_EFFECTS	= 0x13,
 	NVME_LOG_DISCOVERY	= 0x70,
 };
 
 #define NVME_CHANGED_NS_MAX 1024	/* entries of the Changed Namespace List */
 
 #define NVME_LOG_RAE 0x8000u		/* of command dword 10 */
+
+/* What stands for a page in log 00h, a command in 05h and a feature in 12h. */
+#define NVME_EFFECTS_SUPPORTED 0x1u
+#define NVME_EFFECTS_LBCC 0x2u		/* may change logical blocks */
+#define NVME_EFFECTS_NCC 0x4u		/* ... what a namespace can do */
+#define NVME_EFFECTS_UUID 0x80000u	/* takes a UUID index */
+#define NVME_SCOPE_NAMESPACE 0x100000u
+#define NVME_SCOPE_CONTROLLER 0x200000u
+#define NVME_SCOPE_SUBSYSTEM 0x2000000u
+
+struct nvme_log_effects {
+	le32 admin[256], io[256];
+	uint8_t reserved2048[2048];
+};
 
 struct nvme_log_error_entry {
 	le64 error_count;
@@ -369,11 +527,20 @@ struct nvme_log_error_entry {
 	le32 nsid;
 	uint8_t vendor;
 	uint8_t trtype;
-	uint8_t reserved30[2];
+	uint8_t csi, opcode;
 	le64 command_specific;
 	le16 trtype_specific;
-	uint8_t reserved42[22];
+	uint8_t reserved42[21];
+	uint8_t version;
 };
+
+#define NVME_ERROR_VERSION 1
+#define NVME_ERROR_NO_LOCATION 0xffff
+/* Where in the command the first wrong bit stands. */
+#define NVME_ERROR_LOCATION(byte, bit) ((uint16_t)((byte) | (bit) << 8))
+
+/* Critical warnings, and their bits in Asynchronous Event Configuration. */
+#define NVME_WARNING_TEMPERATURE 0x02u
 
 struct nvme_log_health {
 	uint8_t critical_warning;
@@ -404,11 +571,48 @@ struct nvme_log_firmware {
 /* ---- features (section 5.27) ------------------------------------------------ */
 
 enum nvme_feature {
+	NVME_FEAT_ARBITRATION	= 0x01,
+	NVME_FEAT_POWER		= 0x02,
+	NVME_FEAT_TEMPERATURE	= 0x04,
+	NVME_FEAT_ERROR_RECOVERY = 0x05,
 	NVME_FEAT_VOLATILE_CACHE = 0x06,
 	NVME_FEAT_QUEUES	= 0x07,
+	NVME_FEAT_ATOMICITY	= 0x0a,
 	NVME_FEAT_ASYNC_EVENT	= 0x0b,
+	NVME_FEAT_TIMESTAMP	= 0x0e,
 	NVME_FEAT_KEEP_ALIVE	= 0x0f,
+	NVME_FEAT_HOST_BEHAVIOR	= 0x16,
+	NVME_FEAT_COMMAND_SETS	= 0x19,
+	NVME_FEAT_HOST_ID	= 0x81,
+	NVME_FEAT_WRITE_PROTECTION = 0x84,
 };
+
+#define NVME_TEMPERATURE_VALUE(cdw11) ((uint16_t)(cdw11))
+#define NVME_TEMPERATURE_SENSOR(cdw11) ((cdw11) >> 16 & 0xf)
+#define NVME_TEMPERATURE_KIND(cdw11) ((cdw11) >> 20 & 3)
+enum nvme_temperature_kind { NVME_TEMPERATURE_OVER, NVME_TEMPERATURE_UNDER };
+#define NVME_TEMPERATURE_ALL_SENSORS 15
+
+/* How a time stamp came to be. */
+#define NVME_TIMESTAMP_SINCE_RESET 0
+#define NVME_TIMESTAMP_WAS_SET 0x02
+
+struct nvme_timestamp {
+	uint8_t ms[6];			/* little endian, since 1970 or the reset */
+	uint8_t attributes;
+	uint8_t reserved7;
+};
+
+struct nvme_host_behavior {
+	uint8_t acre, etdas, lbafee, hdisns;
+	le16 cdfe;			/* a bit for each Copy descriptor format */
+	uint8_t reserved6[506];
+};
+
+#define NVME_EXHID 0x1u			/* host identifiers of 16 bytes */
+enum nvme_write_protection { NVME_NOT_PROTECTED, NVME_PROTECTED };
+#define NVME_WRITE_PROTECTION(cdw11) ((cdw11) & 7)
+#define NVME_NWPC_WRITE_PROTECT 0x01
 
 #define NVME_FEAT_SAVE 0x80000000u	/* of Set Features, dword 10 */
 #define NVME_FEAT_SELECT(cdw10) ((cdw10) >> 8 & 7)
@@ -425,8 +629,16 @@ enum nvme_feature {
 _Static_assert(sizeof(struct nvme_sqe) == 64, "submission queue entry");
 _Static_assert(sizeof(struct nvme_cqe) == 16, "completion queue entry");
 _Static_assert(sizeof(struct nvme_sgl) == 16, "SGL descriptor");
+_Static_assert(sizeof(struct nvme_dsm_range) == 16, "Dataset Management range");
+_Static_assert(sizeof(struct nvme_copy_range) == 32, "Copy source range");
 _Static_assert(sizeof(struct nvme_id_ctrl) == 4096, "Identify Controller");
 _Static_assert(sizeof(struct nvme_id_ns) == 4096, "Identify Namespace");
+_Static_assert(sizeof(struct nvme_id_ctrl_nvm) == 4096, "Identify Controller, NVM");
+_Static_assert(sizeof(struct nvme_id_ns_any) == 4096, "Identify Namespace, any set");
+_Static_assert(sizeof(struct nvme_controller_list) == 4096, "controller list");
+_Static_assert(sizeof(struct nvme_log_effects) == 4096, "Commands Supported and Effects");
+_Static_assert(sizeof(struct nvme_timestamp) == 8, "Timestamp");
+_Static_assert(sizeof(struct nvme_host_behavior) == 512, "Host Behavior Support");
 _Static_assert(sizeof(struct nvme_log_error_entry) == 64, "Error Information");
 _Static_assert(sizeof(struct nvme_log_health) == 512, "SMART / Health");
 _Static_assert(sizeof(struct nvme_log_firmware) == 512, "Firmware Slot");
@@ -438,9 +650,12 @@ NVME_ASSERT_AT(struct nvme_id_ctrl, oacs, 256);
 NVME_ASSERT_AT(struct nvme_id_ctrl, tnvmcap, 280);
 NVME_ASSERT_AT(struct nvme_id_ctrl, kas, 320);
 NVME_ASSERT_AT(struct nvme_id_ctrl, anatt, 342);
+NVME_ASSERT_AT(struct nvme_id_ctrl, cqt, 386);
+NVME_ASSERT_AT(struct nvme_id_ctrl, dctype, 1806);
 NVME_ASSERT_AT(struct nvme_id_ctrl, sqes, 512);
 NVME_ASSERT_AT(struct nvme_id_ctrl, oncs, 520);
 NVME_ASSERT_AT(struct nvme_id_ctrl, vwc, 525);
+NVME_ASSERT_AT(struct nvme_id_ctrl, cdfs, 534);
 NVME_ASSERT_AT(struct nvme_id_ctrl, acwu, 532);
 NVME_ASSERT_AT(struct nvme_id_ctrl, sgls, 536);
 NVME_ASSERT_AT(struct nvme_id_ctrl, mnan, 540);
@@ -449,12 +664,18 @@ NVME_ASSERT_AT(struct nvme_id_ctrl, ioccsz, 1792);
 NVME_ASSERT_AT(struct nvme_id_ctrl, ofcs, 1804);
 NVME_ASSERT_AT(struct nvme_id_ctrl, psd, 2048);
 NVME_ASSERT_AT(struct nvme_id_ns, nmic, 30);
+NVME_ASSERT_AT(struct nvme_id_ns, dlfeat, 33);
 NVME_ASSERT_AT(struct nvme_id_ns, nvmcap, 48);
+NVME_ASSERT_AT(struct nvme_id_ns, npwg, 64);
 NVME_ASSERT_AT(struct nvme_id_ns, mssrl, 74);
 NVME_ASSERT_AT(struct nvme_id_ns, anagrpid, 92);
 NVME_ASSERT_AT(struct nvme_id_ns, nsattr, 99);
 NVME_ASSERT_AT(struct nvme_id_ns, nguid, 104);
 NVME_ASSERT_AT(struct nvme_id_ns, lbaf, 128);
+NVME_ASSERT_AT(struct nvme_id_ctrl_nvm, ver, 20);
+NVME_ASSERT_AT(struct nvme_id_ns_any, nstat, 14);
+NVME_ASSERT_AT(struct nvme_log_error_entry, opcode, 31);
+NVME_ASSERT_AT(struct nvme_log_error_entry, version, 63);
 NVME_ASSERT_AT(struct nvme_log_health, data_units_read, 32);
 NVME_ASSERT_AT(struct nvme_log_health, error_log_entries, 176);
 NVME_ASSERT_AT(struct nvme_log_health, temperature_sensor, 200);

@@ -87,20 +87,15 @@ static int grow_queues(struct io_engine *e, size_t wanted)
 	return 0;
 }
 
-static bool is_sync(const struct io_request *r)
-{
-	return r->opcode == IO_DATASYNC;
-}
-
 static size_t queue_number(const struct io_request *r)
 {
-	return 2 * (size_t)r->fd + is_sync(r);
+	return IO_KINDS * (size_t)r->fd + io_kind_of(r);
 }
 
 static unsigned int most_of(const struct io_engine *e,
 			    const struct io_request *r)
 {
-	return is_sync(r) && e->max_per_fd > IO_THREADS_PER_FD ?
+	return io_kind_of(r) != IO_TRANSFERS && e->max_per_fd > IO_THREADS_PER_FD ?
 		IO_THREADS_PER_FD : e->max_per_fd;
 }
 
@@ -161,7 +156,7 @@ static void start_waiting(struct io_engine *e, struct io_queue *q)
 
 		q->running++;
 		e->running++;
-		if (is_sync(r))
+		if (io_kind_of(r) == IO_SYNCS)
 			join_waiting(q, r);
 		e->ops->start(e, r);
 	}
@@ -204,6 +199,22 @@ void io_engine_submit(struct io_engine *e, struct io_request *r)
 	start_waiting(e, q);
 }
 
+int io_engine_cancel(struct io_engine *e, struct io_request *r)
+{
+	struct io_queue *q = queue_of(e, r);
+
+	if (!q)
+		return -EBUSY;		/* it has failed already */
+	list_for_each(l, &q->waiting) {
+		if (io_request_of(l) != r)
+			continue;
+		list_remove(l);
+		post(e, r, -ECANCELED);
+		return 0;
+	}
+	return -EBUSY;
+}
+
 void io_engine_flush(struct io_engine *e)
 {
 	e->ops->flush(e);
@@ -221,8 +232,12 @@ static bool has_more(struct io_request *r, int *result)
 
 	if (is_transient(*result))
 		return ++s->repeats <= REPEATS_MAX;
-	if (*result < 0 || is_sync(r))
+	if (*result < 0 || io_kind_of(r) == IO_SYNCS)
 		return false;
+	if (io_kind_of(r) == IO_ZEROS) {
+		*result = (int)r->length;	/* all or an error */
+		return false;
+	}
 	s->moved += (uint32_t)*result;
 	if (*result > 0 && s->moved < r->length)
 		return true;

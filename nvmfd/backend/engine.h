@@ -18,7 +18,14 @@ struct io_engine;
 
 /* IO_WRITE_DURABLE is answered when the data is on stable storage, as after a
  * write and an IO_DATASYNC. */
-enum io_opcode { IO_READ, IO_WRITE, IO_WRITE_DURABLE, IO_DATASYNC };
+enum io_opcode {
+	IO_READ,
+	IO_WRITE,
+	IO_WRITE_DURABLE,
+	IO_DATASYNC,
+	IO_ZERO,			/* the space is kept */
+	IO_PUNCH,			/* ... or given back, and reads as zeros */
+};
 
 /* Storage that blocks who asks for it, whatever the kernel's rules say: the
  * request gets a thread at once. */
@@ -31,7 +38,7 @@ struct io_request {
 	int fd;
 	uint32_t length;		/* bytes, at most INT32_MAX; 0: a sync */
 	uint64_t offset;		/* bytes */
-	void *data;
+	void *data;			/* of reads and writes */
 	/* The kernel's answer, on the owning worker: bytes moved (the engine
 	 * has already repeated short transfers: less than length means the end
 	 * of the file), or -errno. */
@@ -63,6 +70,9 @@ const char *io_engine_name(const struct io_engine *);
 
 /* Never fails and never calls done: the answer always comes through reap. */
 void io_engine_submit(struct io_engine *, struct io_request *);
+/* Of one that was submitted.  0: it had to wait inside the engine, and ends with
+ * -ECANCELED by the next reap; -EBUSY: the kernel has it. */
+int io_engine_cancel(struct io_engine *, struct io_request *);
 /* Hands to the kernel what was submitted since the last flush: once a batch. */
 void io_engine_flush(struct io_engine *);
 /* Becomes readable when there is something to reap.  The reader is reap. */

@@ -13,6 +13,7 @@
 #include "base/list.h"
 
 #include <assert.h>
+#include <linux/falloc.h>
 
 /* What lies in io_request.scratch. */
 struct io_state {
@@ -68,12 +69,28 @@ struct io_engine_ops {
 
 /*
  * Of what needs a thread, ours or the kernel's, so many may be under way on
- * one descriptor.  In io_uring that is a sync; transfers rarely do.
+ * one descriptor.  In io_uring those are syncs and zeros; transfers rarely do.
  */
 #define IO_THREADS_PER_FD 8u
 
-/* Requests on one descriptor: its transfers, or its syncs.  They are apart, so
- * that neither waits for a place that the other has. */
+/* Requests on one descriptor: its transfers, its syncs, or its zeros.  They are apart,
+ * so that none waits for a place that another kind has. */
+enum io_kind { IO_TRANSFERS, IO_SYNCS, IO_ZEROS, IO_KINDS };
+
+static inline enum io_kind io_kind_of(const struct io_request *r)
+{
+	if (r->opcode == IO_DATASYNC)
+		return IO_SYNCS;
+	return r->opcode < IO_ZERO ? IO_TRANSFERS : IO_ZEROS;
+}
+
+/* What fallocate(2) is asked for. */
+static inline int io_zero_mode(const struct io_request *r)
+{
+	return FALLOC_FL_KEEP_SIZE |
+	       (r->opcode == IO_PUNCH ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE);
+}
+
 struct io_queue {
 	struct list waiting;
 	unsigned int running;
@@ -90,7 +107,7 @@ struct io_engine {
 	unsigned int max_per_fd;	/* transfers under way on a descriptor */
 	/* Beyond this a queue may have only one under way. */
 	unsigned int many;
-	/* Two for each descriptor; an entry is made when it is first needed,
+	/* One of each kind for each descriptor; an entry is made when it is first needed,
 	 * and kept. */
 	struct io_queue **queues;
 	size_t queue_count;

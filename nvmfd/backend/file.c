@@ -19,6 +19,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct file {
@@ -34,6 +35,8 @@ struct file {
 	 * every later one fails as well.
 	 */
 	atomic_int sync_error;
+	/* Some filesystems have never heard of it: they are asked once. */
+	atomic_bool cannot_zero, cannot_punch;
 };
 
 /* What lies in backend_op.scratch. */
@@ -58,6 +61,16 @@ static struct backend_op *op_of(struct file_op *fop)
 				     offsetof(struct backend_op, scratch));
 }
 
+static bool is_write_if(const struct backend_op *op)
+{
+	return op->opcode == BACKEND_WRITE && op->flags & BACKEND_IF;
+}
+
+static enum io_opcode write_opcode_of(const struct backend_op *op)
+{
+	return op->flags & BACKEND_FUA && !NO_SYNC_FOR_TEST ? IO_WRITE_DURABLE : IO_WRITE;
+}
+
 static void remember_lost_data(struct file *f, const struct io_request *r,
 			       int result)
 {
@@ -69,15 +82,59 @@ static void remember_lost_data(struct file *f, const struct io_request *r,
 		atomic_store(&f->sync_error, result);
 }
 
+static bool is_zeroing(const struct io_request *r)
+{
+	return r->opcode == IO_ZERO || r->opcode == IO_PUNCH;
+}
+
+static atomic_bool *cannot(struct file *f, enum io_opcode opcode)
+{
+	return opcode == IO_PUNCH ? &f->cannot_punch : &f->cannot_zero;
+}
+
+/* EINVAL: of a block device, where it is no multiple of the sectors; others may be. */
+static int why_not_zeroed(struct file *f, const struct io_request *r, int result)
+{
+	bool never = result == -EOPNOTSUPP || result == -ENOSYS || result == -ENODEV;
+
+	if (never)
+		atomic_store(cannot(f, r->opcode), true);
+	return never || result == -EINVAL ? -EOPNOTSUPP : result;
+}
+
+/* What stands there has been read, and the pages are still claimed: whether the write
+ * follows.  Else *result is the operation's. */
+static bool goes_on_to_write(struct io_request *r, int *result)
+{
+	struct file_op *fop = container_of(r, struct file_op, io);
+	struct backend_op *op = op_of(fop);
+
+	if (!is_write_if(op) || r->opcode != IO_READ || *result < (int)op->length)
+		return false;
+	if (memcmp(op->expected, r->data, op->length)) {
+		*result = -EDOM;
+		return false;
+	}
+	op->flags |= BACKEND_WAS_EQUAL;
+	r->opcode = write_opcode_of(op);
+	r->data = op->data;
+	io_engine_submit(fop->engine, r);
+	return true;
+}
+
 static void io_done(struct io_request *r, int result)
 {
 	struct file_op *fop = container_of(r, struct file_op, io);
 	struct backend_op *op = op_of(fop);
 	struct file *f = fop->file;
 
+	if (goes_on_to_write(r, &result))
+		return;
 	if (f->claims && r->opcode != IO_DATASYNC)
 		claim_release(f->claims, &fop->claim);
-	if (result < 0)
+	if (result < 0 && is_zeroing(r))
+		result = why_not_zeroed(f, r, result);
+	else if (result < 0)
 		remember_lost_data(f, r, result);
 	else if ((uint32_t)result < r->length)
 		result = -EIO;	/* somebody made the file shorter */
@@ -130,14 +187,23 @@ static int sync_all(struct file *f, struct file_op *fop)
 	return BACKEND_PENDING;
 }
 
+static int zero(struct file *f, struct file_op *fop)
+{
+	if (atomic_load(cannot(f, fop->io.opcode)))
+		return -EOPNOTSUPP;
+	transfer(f, fop, true);
+	return BACKEND_PENDING;
+}
+
 static enum io_opcode io_opcode_of(const struct backend_op *op)
 {
-	if (op->opcode == BACKEND_READ)
+	if (op->opcode == BACKEND_READ || is_write_if(op))
 		return IO_READ;
 	if (op->opcode == BACKEND_FLUSH)
 		return IO_DATASYNC;
-	return op->flags & BACKEND_FUA && !NO_SYNC_FOR_TEST ?
-		IO_WRITE_DURABLE : IO_WRITE;
+	if (op->opcode == BACKEND_ZERO)
+		return op->flags & BACKEND_DEALLOCATE ? IO_PUNCH : IO_ZERO;
+	return write_opcode_of(op);
 }
 
 static int file_submit(struct backend *b, struct backend_lane *lane,
@@ -150,13 +216,35 @@ static int file_submit(struct backend *b, struct backend_lane *lane,
 	fop->engine = lane->io;
 	fop->io = (struct io_request){
 		.opcode = io_opcode_of(op), .flags = f->io_flags, .fd = f->fd,
-		.length = op->length, .offset = op->offset, .data = op->data,
+		.length = op->length, .offset = op->offset,
+		.data = is_write_if(op) ? op->expected + BACKEND_IF_MOST : op->data,
 		.done = io_done,
 	};
 	if (op->opcode == BACKEND_FLUSH)
 		return sync_all(f, fop);
+	if (op->opcode == BACKEND_ZERO)
+		return zero(f, fop);
 	transfer(f, fop, op->opcode == BACKEND_WRITE);
 	return BACKEND_PENDING;
+}
+
+/* A write that had to wait for its claim. */
+static void end_late(struct io_request *r, int result)
+{
+	io_done(r, -ECANCELED);
+}
+
+/* What waits for a claim is told when it has it: it can't be taken out of the line. */
+static int file_cancel(struct backend *b, struct backend_lane *lane, struct backend_op *op)
+{
+	struct io_request *r = &file_op_of(op)->io;
+
+	if (r->opcode == IO_DATASYNC)	/* others may be waiting for the same one */
+		return -EBUSY;
+	if (r->done != start_late)
+		return io_engine_cancel(lane->io, r);
+	r->done = end_late;
+	return 0;
 }
 
 /* Somebody else made it larger or smaller. */
@@ -178,6 +266,7 @@ static void file_close(struct backend *b)
 
 static const struct backend_ops file_ops = {
 	.submit = file_submit,
+	.cancel = file_cancel,
 	.resize = file_resize,
 	.close = file_close,
 };
@@ -189,9 +278,14 @@ static struct backend_info info_of(const struct file_facts *facts,
 		.size = facts->size,
 		.block_size = facts->block_size,
 		.physical_block = facts->physical_block,
+		.write_unit = facts->write_unit,
+		.write_optimal = facts->write_optimal,
+		.io_boundary = facts->io_boundary,
+		.deallocate_unit = facts->deallocate_unit,
 		.alignment = facts->memory_alignment,
 		.read_only = s->read_only,
 		.has_volatile_cache = !s->read_only,
+		.can_write_if = true,
 	};
 }
 

@@ -162,18 +162,17 @@ static uint32_t read_number(const char *path)
 	return n;
 }
 
-/* The disk that a regular file lies on; a partition's numbers are its disk's.
- * 0: none (tmpfs, NFS, overlays...). */
-static uint32_t physical_under(const struct stat *st)
+/* Of a disk, the one that a regular file lies on among others; a partition's numbers are
+ * its disk's.  0: none (tmpfs, NFS, overlays...). */
+static uint32_t queue_number(dev_t device, const char *name)
 {
 	static const char *const places[] = { "", "../" };
 	uint32_t n = 0;
 	char path[128];
 
 	for (int i = 0; !n && i < 2; i++) {
-		snprintf(path, sizeof(path),
-			 "/sys/dev/block/%u:%u/%squeue/physical_block_size",
-			 major(st->st_dev), minor(st->st_dev), places[i]);
+		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%squeue/%s",
+			 major(device), minor(device), places[i], name);
 		n = read_number(path);
 	}
 	return n;
@@ -184,7 +183,7 @@ static uint32_t physical_of(struct probe *p)
 	unsigned int n = 0;
 
 	if (!S_ISBLK(p->st.st_mode))
-		return physical_under(&p->st);
+		return queue_number(p->st.st_dev, "physical_block_size");
 	return ioctl(p->facts->fd, BLKPBSZGET, &n) ? 0 : n;
 }
 
@@ -258,6 +257,32 @@ static int find_filesystem(struct probe *p)
 	return 0;
 }
 
+/* Stripes, or zones.  Of a partition that begins within one, nothing can be said. */
+static uint32_t boundary_of(dev_t device)
+{
+	uint32_t sectors = queue_number(device, "chunk_sectors");
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/start", major(device), minor(device));
+	return sectors > UINT32_MAX / 512 || (sectors && read_number(path) % sectors) ?
+	       0 : sectors * 512;
+}
+
+/* A filesystem writes and frees its own blocks. */
+static int find_preferences(struct probe *p)
+{
+	if (S_ISBLK(p->st.st_mode)) {
+		p->facts->write_unit = queue_number(p->st.st_rdev, "minimum_io_size");
+		p->facts->write_optimal = queue_number(p->st.st_rdev, "optimal_io_size");
+		p->facts->deallocate_unit = queue_number(p->st.st_rdev, "discard_granularity");
+		p->facts->io_boundary = boundary_of(p->st.st_rdev);
+	} else {
+		p->facts->write_unit = (uint32_t)p->st.st_blksize;
+		p->facts->deallocate_unit = (uint32_t)p->st.st_blksize;
+	}
+	return 0;
+}
+
 static int find_blocks(struct probe *p)
 {
 	uint32_t physical = physical_of(p), suits, size = p->spec->block_size;
@@ -285,7 +310,7 @@ static int probe_all(struct probe *p)
 {
 	static int (*const steps[])(struct probe *) = {
 		check_type, open_file, check_writable, lock_file, find_size,
-		find_filesystem, find_alignment, find_blocks,
+		find_filesystem, find_alignment, find_blocks, find_preferences,
 	};
 	int r = 0;
 

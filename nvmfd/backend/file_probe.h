@@ -14,6 +14,10 @@ struct file_facts {
 	/* All in bytes. */
 	uint64_t size;
 	uint32_t physical_block;	/* of the storage underneath */
+	uint32_t write_unit;		/* what it takes best; 0: unknown */
+	uint32_t write_optimal;
+	uint32_t deallocate_unit;
+	uint32_t io_boundary;
 	uint32_t block_size;		/* asked for, or what suits it */
 	uint32_t memory_alignment;	/* 1: any */
 	/* It lies on the network or in another process, and I/O that shall not

@@ -29,6 +29,9 @@
 /* A disk of this size is not in the caches when it is written here and there: writes
  * past them took 0.78 of the time (64 MiB: 0.85; 16 MiB: 1.2). */
 #define STREAM_LEAST (64u << 20)
+/* Pages that a writer has at once: to give one back he waits until his stores have
+ * arrived, 175 of the 390 ns that a page of its own takes. */
+#define RUN_PAGES 16u
 /* Addresses set aside for a disk to grow into: so many times its size, and no less
  * than these bytes.  Of 128 TiB a thousand disks then take half. */
 #define ROOM_TIMES 16
@@ -70,13 +73,163 @@ static void read_page(struct memory *m, uint64_t offset, uint8_t *data, uint32_t
 	share_unlock(lock);
 }
 
-static void write_page(struct memory *m, uint64_t offset, const uint8_t *data, uint32_t length)
+/* What a writer has under way: of each page its lock, and what goes there. */
+struct run {
+	unsigned int count;
+	struct piece {
+		share_lock_t *lock;
+		uint8_t *to;
+		const uint8_t *from;
+		uint32_t length;
+	} pieces[RUN_PAGES];
+};
+
+static void end_run(struct memory *m, struct run *r)
 {
-	share_lock_t *lock = lock_of(m, offset);
+	for (unsigned int i = 0; i < r->count; i++)
+		m->put(r->pieces[i].to, r->pieces[i].from, r->pieces[i].length);
+	stream_end();
+	for (unsigned int i = 0; i < r->count; i++)
+		share_unlock_alone(r->pieces[i].lock);
+	r->count = 0;
+}
+
+/* As in memory_hold, he waits for no page while he has another. */
+static void add_page(struct memory *m, struct run *r, uint64_t at, const uint8_t *from,
+		     uint32_t length)
+{
+	share_lock_t *lock = lock_of(m, at);
+
+	if (r->count == RUN_PAGES)
+		end_run(m, r);
+	if (!r->count) {
+		share_lock_alone(lock);
+	} else if (!share_try_alone(lock)) {
+		end_run(m, r);
+		share_lock_alone(lock);
+	}
+	r->pieces[r->count++] = (struct piece){ lock, m->bytes + at, from, length };
+}
+
+static void add_write(struct memory *m, struct run *r, const struct backend_write *w)
+{
+	for (uint32_t step, done = 0; done < w->length; done += step) {
+		step = rest_of_page(w->offset + done, w->length - done);
+		add_page(m, r, w->offset + done, (const uint8_t *)w->data + done, step);
+	}
+}
+
+static void memory_write(struct backend *b, const struct backend_write *w, unsigned int n)
+{
+	struct memory *m = (struct memory *)b;
+	struct run run;
+
+	run.count = 0;
+	while (n--)
+		add_write(m, &run, w++);
+	if (run.count)
+		end_run(m, &run);
+}
+
+static void read_pages(struct memory *m, uint64_t at, uint64_t end, uint8_t *data)
+{
+	for (uint32_t step; at < end; at += step, data += step) {
+		step = rest_of_page(at, (uint32_t)(end - at));
+		read_page(m, at, data, step);
+	}
+}
+
+static void write_pages(struct memory *m, uint64_t at, uint64_t end, const uint8_t *data)
+{
+	struct backend_write w = { at, (uint32_t)(end - at), data };
+
+	memory_write(&m->base, &w, 1);
+}
+
+/* ---- zeros --------------------------------------------------------------------------- */
+
+static void clear(struct memory *m, uint64_t from, uint64_t to)
+{
+	static const uint8_t zeros[PAGE];
+
+	for (uint32_t step; from < to; from += step) {
+		step = rest_of_page(from, to - from < PAGE ? (uint32_t)(to - from) : PAGE);
+		write_pages(m, from, from + step, zeros);
+	}
+}
+
+/* Several are taken in their order, so that of two who do so none waits for the other;
+ * all others wait for none while they have one. */
+static void lock_range(struct memory *m, size_t first, size_t end)
+{
+	for (; first < end; first++)
+		share_lock_alone(&m->locks[first]);
+}
+
+static void unlock_range(struct memory *m, size_t first, size_t end)
+{
+	for (; first < end; first++)
+		share_unlock_alone(&m->locks[first]);
+}
+
+/* Whole pages are given back, and are zeros from now on.  Somebody may be reading or
+ * sending them: he gets each as it was or as zeros, never half of it. */
+static void discard_pages(struct memory *m, uint64_t offset, uint64_t length)
+{
+	size_t locks = m->mask + 1, pages = length / PAGE < locks ? length / PAGE : locks;
+	size_t first = offset / PAGE & m->mask, end = first + pages;
+	size_t round = end > locks ? end - locks : 0;	/* they go on at the first */
+
+	lock_range(m, 0, round);
+	lock_range(m, first, end - round);
+	madvise(m->bytes + offset, length, MADV_DONTNEED);
+	unlock_range(m, first, end - round);
+	unlock_range(m, 0, round);
+}
+
+/* Zeros; pages that are whole are given back, by 2 MiB at the most. */
+static void discard(struct memory *m, uint64_t from, uint64_t to)
+{
+	uint64_t first = (from + PAGE - 1) / PAGE * PAGE, end = to / PAGE * PAGE;
+
+	if (first >= end) {
+		clear(m, from, to);
+		return;
+	}
+	clear(m, from, first);
+	for (uint64_t step; first < end; first += step) {
+		step = HUGE_PAGE - first % HUGE_PAGE;
+		if (step > end - first)
+			step = end - first;
+		discard_pages(m, first, step);
+	}
+	clear(m, end, to);
+}
+
+static void copy_pages(struct memory *m, const struct backend_op *op)
+{
+	uint64_t end = op->offset + op->length;
+
+	if (op->opcode == BACKEND_READ)
+		read_pages(m, op->offset, end, op->data);
+	else
+		write_pages(m, op->offset, end, op->data);
+}
+
+/* Whoever reads, writes or sends a part of the page has done so before or will after. */
+static int write_page_if(struct memory *m, struct backend_op *op)
+{
+	share_lock_t *lock = lock_of(m, op->offset);
+	uint8_t *there = m->bytes + op->offset;
 
 	share_lock_alone(lock);
-	m->put(m->bytes + offset, data, length);
+	if (!memcmp(there, op->expected, op->length)) {
+		m->put(there, op->data, op->length);
+		stream_end();
+		op->flags |= BACKEND_WAS_EQUAL;
+	}
 	share_unlock_alone(lock);
+	return op->flags & BACKEND_WAS_EQUAL ? 0 : -EDOM;
 }
 
 /* A flush has no length, and nothing to do. */
@@ -84,17 +237,15 @@ static int memory_submit(struct backend *b, struct backend_lane *lane,
 			 struct backend_op *op)
 {
 	struct memory *m = (struct memory *)b;
-	uint64_t at = op->offset, end = at + op->length;
-	uint8_t *data = op->data;
-	uint32_t step;
 
-	for (; at < end; at += step, data += step) {
-		step = rest_of_page(at, (uint32_t)(end - at));
-		if (op->opcode == BACKEND_READ)
-			read_page(m, at, data, step);
-		else
-			write_page(m, at, data, step);
-	}
+	if (op->opcode == BACKEND_WRITE && op->flags & BACKEND_IF)
+		return write_page_if(m, op);
+	if (op->opcode != BACKEND_ZERO)
+		copy_pages(m, op);
+	else if (op->flags & BACKEND_DEALLOCATE)
+		discard(m, op->offset, op->offset + op->length);
+	else
+		clear(m, op->offset, op->offset + op->length);
 	return 0;
 }
 
@@ -195,52 +346,10 @@ static int map(struct memory *m, uint64_t size)
 
 /* ---- another size --------------------------------------------------------------------------- */
 
-/* What starts at a page has so many locks, one after the other. */
-static void lock_pages(struct memory *m, uint64_t offset, size_t n)
+/* What lies behind the end within its page is nobody's. */
+static uint64_t whole_pages(uint64_t size)
 {
-	for (size_t i = 0; i < n; i++)
-		share_lock_alone(lock_of(m, offset + i * PAGE));
-}
-
-static void unlock_pages(struct memory *m, uint64_t offset, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		share_unlock_alone(lock_of(m, offset + i * PAGE));
-}
-
-/*
- * Whole pages within 2 MiB are given back, and are zeros from now on.  Somebody may be
- * reading or sending them: he gets each as it was or as zeros, never half of it.  Nobody
- * waits for this thread while he has a page that it wants, as he waits for none then.
- */
-static void discard_pages(struct memory *m, uint64_t offset, uint64_t length)
-{
-	size_t pages = length / PAGE, locks = m->mask + 1;
-	size_t n = pages < locks ? pages : locks;
-
-	lock_pages(m, offset, n);
-	madvise(m->bytes + offset, length, MADV_DONTNEED);
-	unlock_pages(m, offset, n);
-}
-
-/* From one size to a larger one: zeros. */
-static void discard(struct memory *m, uint64_t from, uint64_t to)
-{
-	static const uint8_t zeros[PAGE];
-	uint64_t step;
-
-	if (from % PAGE) {
-		step = rest_of_page(from, to - from < PAGE ? (uint32_t)(to - from) : PAGE);
-		write_page(m, from, zeros, (uint32_t)step);
-		from += step;
-	}
-	to = (to + PAGE - 1) / PAGE * PAGE;
-	for (; from < to; from += step) {
-		step = HUGE_PAGE - from % HUGE_PAGE;
-		if (step > to - from)
-			step = to - from;
-		discard_pages(m, from, step);
-	}
+	return (size + PAGE - 1) / PAGE * PAGE;
 }
 
 /*
@@ -259,9 +368,9 @@ static int memory_resize(struct backend *b, uint64_t bytes, uint64_t *now)
 		return r;
 	m->size = *now;
 	if (*now < old)
-		discard(m, *now, old);
+		discard(m, *now, whole_pages(old));
 	else
-		discard(m, old, *now < used ? *now : used);
+		discard(m, old, whole_pages(*now < used ? *now : used));
 	return 0;
 }
 
@@ -280,6 +389,7 @@ static const struct backend_ops memory_ops = {
 	.lend = memory_lend,
 	.hold = memory_hold,
 	.release = memory_release,
+	.write = memory_write,
 	.resize = memory_resize,
 	.close = memory_close,
 };
@@ -309,7 +419,9 @@ int memory_open(struct backend **out, uint64_t size, char *error,
 	}
 	m->base = (struct backend){
 		.ops = &memory_ops,
-		.info = { .size = size, .alignment = 1, .is_immediate = true },
+		.info = { .size = size, .alignment = 1, .is_immediate = true,
+			  .write_unit = PAGE, .deallocate_unit = PAGE,
+			  .can_write_if = true },
 	};
 	m->size = size;
 	m->mask = locks - 1;

@@ -87,6 +87,16 @@ static inline void share_lock_alone(share_lock_t *l)
 	spin_wait(l, ~SHARE_ALONE);
 }
 
+/* False: somebody has it, alone or not. */
+static inline bool share_try_alone(share_lock_t *l)
+{
+	unsigned int nobody = 0;
+
+	return atomic_compare_exchange_strong_explicit(l, &nobody, SHARE_ALONE,
+						       memory_order_acquire,
+						       memory_order_relaxed);
+}
+
 static inline void share_unlock_alone(share_lock_t *l)
 {
 	atomic_fetch_and_explicit(l, ~SHARE_ALONE, memory_order_release);

@@ -34,13 +34,21 @@ static inline void *stream_copy(void *to, const void *from, size_t length)
 		_mm_stream_si128(target + i + 2, c);
 		_mm_stream_si128(target + i + 3, d);
 	}
-	_mm_sfence();
 	return to;
+}
+
+static inline void stream_end(void)
+{
+	_mm_sfence();
 }
 #else
 static inline void *stream_copy(void *to, const void *from, size_t length)
 {
 	return memcpy(to, from, length);
+}
+
+static inline void stream_end(void)
+{
 }
 #endif
 

@@ -4,8 +4,8 @@
  * io_uring.
  *
  * Threads are started when there is more work than idle threads, and stay.
- * Their number is bounded by what engine.c lets through: 8 transfers and 8
- * syncs on one descriptor, MANY in all, and beyond that one of each on each
+ * Their number is bounded by what engine.c lets through: 8 transfers, 8
+ * syncs and 8 zeros on one descriptor, MANY in all, and beyond that one of each on each
  * descriptor, so that even several hung devices leave every other one a thread.
  *
  * The pool is apart from the engine and counted: a thread that hangs in the
@@ -14,6 +14,7 @@
 #include "backend/engine_impl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -76,6 +77,9 @@ static ssize_t transfer(struct io_request *r)
 		return pwritev(r->fd, &v, 1, at);
 	case IO_WRITE_DURABLE:
 		return pwritev2(r->fd, &v, 1, at, RWF_DSYNC);
+	case IO_ZERO:
+	case IO_PUNCH:
+		return fallocate(r->fd, io_zero_mode(r), (off_t)r->offset, r->length);
 	case IO_DATASYNC:
 		break;
 	}

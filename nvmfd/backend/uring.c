@@ -82,6 +82,10 @@ static void prepare(struct io_uring_sqe *sqe, struct io_request *r)
 	case IO_DATASYNC:
 		io_uring_prep_fsync(sqe, r->fd, IORING_FSYNC_DATASYNC);
 		break;
+	case IO_ZERO:
+	case IO_PUNCH:
+		io_uring_prep_fallocate(sqe, r->fd, io_zero_mode(r), r->offset, r->length);
+		break;
 	}
 	/* Else the kernel tries without waiting first, here. */
 	if (io_state(r)->repeats || r->flags & IO_MAY_BLOCK)
@@ -250,7 +254,7 @@ static int setup_ring(struct uring *u, unsigned int depth, unsigned int try)
 static bool has_opcodes(struct uring *u)
 {
 	static const int wanted[] = { IORING_OP_READ, IORING_OP_WRITE,
-				      IORING_OP_FSYNC };
+				      IORING_OP_FSYNC, IORING_OP_FALLOCATE };
 	struct io_uring_probe *p = io_uring_get_probe_ring(&u->ring);
 	bool has_all = p;
 

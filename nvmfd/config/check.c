@@ -195,6 +195,45 @@ static void refuse_twin_own(struct checking *c)
 	entries_close(&e);
 }
 
+static bool is_referral(const struct config *c, const struct config_own_referral *own)
+{
+	for (size_t i = 0; i < c->port_count; i++)
+		for (size_t k = 0; k < c->ports[i].referral_count; k++) {
+			const struct config_referral *r = &c->ports[i].referrals[k];
+
+			if (r->traddr && !strcmp(r->traddr, own->traddr) && r->trsvcid.value == own->trsvcid.value)
+				return true;
+		}
+	return false;
+}
+
+static bool is_named_before(const struct config *c, size_t index)
+{
+	const struct config_own_referral *list = c->own_referrals, *own = &list[index];
+
+	for (size_t i = 0; i < index; i++)
+		if (list[i].traddr && !strcmp(list[i].traddr, own->traddr) &&
+		    list[i].trsvcid.value == own->trsvcid.value)
+			return true;
+	return false;
+}
+
+static void check_own_referral(struct checking *c, size_t index)
+{
+	const struct config_own_referral *own = &c->config->own_referrals[index];
+	char at[CONFIG_PATH_SIZE];
+
+	snprintf(at, sizeof(at), "nvmfd.referrals[%zu].traddr", index);
+	if (!own->traddr || !own->trsvcid.given)
+		return;		/* it was told */
+	if (!is_referral(c->config, own))
+		mistake_at_path(c->mistakes, at, "found '%.60s' port %lld, expected the address and port of one of "
+				"ports' referrals", own->traddr, (long long)own->trsvcid.value);
+	else if (is_named_before(c->config, index))
+		mistake_at_path(c->mistakes, at, "found '%.60s' port %lld a second time", own->traddr,
+				(long long)own->trsvcid.value);
+}
+
 /* Those that fit alone must fit together. */
 static void check_settings(struct checking *c)
 {
@@ -223,7 +262,19 @@ static void check_own(struct checking *c)
 	refuse_twin_own(c);
 	for (size_t i = 0; i < c->config->own_subsystem_count; i++)
 		check_own_subsystem(c, i);
+	for (size_t i = 0; i < c->config->own_referral_count; i++)
+		check_own_referral(c, i);
 	check_settings(c);
+}
+
+static void check_discovery(struct checking *c)
+{
+	const char *nqn = c->config->discovery_nqn;
+
+	for (size_t i = 0; nqn && i < c->config->subsystem_count; i++)
+		if (c->config->subsystems[i].nqn && !strcmp(nqn, c->config->subsystems[i].nqn))
+			mistake_at_path(c->mistakes, "discovery.nqn", "found \"%s\", expected another name"
+					" than that of subsystems[%zu]", nqn, i);
 }
 
 /* ---- all of it ------------------------------------------------------------------------------- */
@@ -256,6 +307,7 @@ void config_check_together(const struct config *config, struct config_mistakes *
 			check_subsystem(&c, i);
 		check_ports(&c);
 		check_own(&c);
+		check_discovery(&c);
 	}
 	entries_close(&c.hosts);
 	entries_close(&c.subsystems);

@@ -45,6 +45,17 @@ const struct config_own_subsystem *config_own_named(const struct config *c, cons
 	return NULL;
 }
 
+const char *config_referral_nqn(const struct config *c, const struct config_referral *r)
+{
+	for (size_t i = 0; i < c->own_referral_count; i++) {
+		const struct config_own_referral *own = &c->own_referrals[i];
+
+		if (own->trsvcid.value == r->trsvcid.value && !strcmp(own->traddr, r->traddr))
+			return own->nqn;
+	}
+	return NULL;
+}
+
 const struct config_own_namespace *config_own_namespace(const struct config_own_subsystem *own,
 							int64_t nsid)
 {

@@ -121,6 +121,7 @@ enum config_second { CONFIG_SECOND_ALLOW, CONFIG_SECOND_FENCE };
 struct config_own_namespace {
 	struct config_number nsid;
 	struct config_number read_only;
+	struct config_number write_protected;	/* until a host lifts it */
 	struct config_number hidden;		/* from all hosts but these */
 	char **hosts;				/* NQNs */
 	size_t host_count;
@@ -138,6 +139,13 @@ struct config_own_subsystem {
 	struct config_number nn;	/* the highest NSID; 0: that of all */
 };
 
+/* The same of the referrals to an address. */
+struct config_own_referral {
+	char *traddr;
+	struct config_number trsvcid;
+	char *nqn;			/* of the discovery subsystem there */
+};
+
 /* An option of the command line, its dashes written as underscores. */
 struct config_setting {
 	char *name, *value;
@@ -146,7 +154,7 @@ struct config_setting {
 
 struct config {
 	bool has_discovery;
-	char *discovery_nqn;
+	char *discovery_nqn;		/* NULL, or the well-known one: it has no other */
 	struct config_host *hosts;
 	size_t host_count;
 	struct config_port *ports;
@@ -158,6 +166,8 @@ struct config {
 	size_t device_count;
 	struct config_own_subsystem *own_subsystems;
 	size_t own_subsystem_count;
+	struct config_own_referral *own_referrals;
+	size_t own_referral_count;
 	char **discovery_only;		/* numbers of ports that listen and serve nothing */
 	size_t discovery_only_count;
 	struct config_setting *settings;
@@ -216,6 +226,8 @@ const struct config_device *config_device_named(const struct config *config, con
 const struct config_subsystem *config_subsystem_named(const struct config *config, const char *nqn);
 
 const struct config_own_subsystem *config_own_named(const struct config *config, const char *nqn);
+/* NULL: the referral leads to the well-known one. */
+const char *config_referral_nqn(const struct config *config, const struct config_referral *referral);
 const struct config_own_namespace *config_own_namespace(const struct config_own_subsystem *own,
 							int64_t nsid);
 

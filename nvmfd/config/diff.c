@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "config/diff.h"
 #include "config/schema.h"
+#include "config/value.h"
+#include "wire/nqn.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -143,6 +145,13 @@ static bool is_equal_object(const struct diff *d, const struct pair *p, const vo
 	return config_object_equal(tables[p->change.what], a, b);
 }
 
+static bool is_equal_referral(const struct diff *d, const struct pair *p, const void *a, const void *b)
+{
+	const char *x = config_referral_nqn(d->before, a), *y = config_referral_nqn(d->after, b);
+
+	return config_object_equal(&config_of_referral, a, b) && !strcmp(x ? x : "", y ? y : "");
+}
+
 static bool is_equal_setting(const struct diff *d, const struct pair *p, const void *a, const void *b)
 {
 	return !strcmp(((const struct config_setting *)a)->value, ((const struct config_setting *)b)->value);
@@ -157,8 +166,10 @@ static bool is_equal_subsystem(const struct diff *d, const struct pair *p, const
 
 	x = config_own_named(d->before, ((const struct config_subsystem *)a)->nqn);
 	y = config_own_named(d->after, ((const struct config_subsystem *)b)->nqn);
-	return config_object_equal(&config_of_subsystem, a, b) &&
-	       (x ? x : &none)->second_connection.value == (y ? y : &none)->second_connection.value;
+	x = x ? x : &none;
+	y = y ? y : &none;
+	return config_object_equal(&config_of_subsystem, a, b) && x->nn.value == y->nn.value &&
+	       x->second_connection.value == y->second_connection.value;
 }
 
 static const struct config_own_namespace *own_of(const struct config *c, const char *nqn, int64_t nsid)
@@ -169,6 +180,14 @@ static const struct config_own_namespace *own_of(const struct config *c, const c
 	return own ? own : &none;
 }
 
+/* However they are written. */
+static bool is_equal_eui64(const char *a, const char *b)
+{
+	uint8_t x[8] = { 0 }, y[8] = { 0 };
+
+	return (!a || value_eui64(a, x)) && (!b || value_eui64(b, y)) && !memcmp(x, y, sizeof(x));
+}
+
 static bool is_equal_namespace(const struct diff *d, const struct pair *p, const void *a, const void *b)
 {
 	int64_t nsid = ((const struct config_namespace *)a)->nsid.value;
@@ -176,7 +195,8 @@ static bool is_equal_namespace(const struct diff *d, const struct pair *p, const
 	const struct config_own_namespace *y = own_of(d->after, p->change.subsystem, nsid);
 
 	return config_object_equal(&config_of_namespace, a, b) && x->hidden.value == y->hidden.value &&
-	       x->read_only.value == y->read_only.value;
+	       x->read_only.value == y->read_only.value &&
+	       x->write_protected.value == y->write_protected.value && is_equal_eui64(x->eui64, y->eui64);
 }
 
 /* ---- what belongs to a subsystem --------------------------------------------------------- */
@@ -271,7 +291,7 @@ static void compare_port(struct diff *d, const struct config_port *a, const stru
 	struct pair groups = { { .what = CONFIG_ANA_GROUP, .number = id }, .order = by_number,
 			       .size = sizeof(struct config_ana_group), .is_equal = is_equal_object };
 	struct pair referrals = { { .what = CONFIG_REFERRAL, .number = id }, .order = by_text,
-				  .size = sizeof(struct config_referral), .is_equal = is_equal_object };
+				  .size = sizeof(struct config_referral), .is_equal = is_equal_referral };
 
 	a = a ? a : &none;
 	b = b ? b : &none;
@@ -305,6 +325,11 @@ static void compare_ports(struct diff *d)
 
 /* ---- all of it ------------------------------------------------------------------------------ */
 
+static bool has_own_name(const struct config *c)
+{
+	return c->discovery_nqn && strcmp(c->discovery_nqn, NQN_DISCOVERY);
+}
+
 static void compare_rest(struct diff *d)
 {
 	const struct config *a = d->before, *b = d->after;
@@ -317,9 +342,13 @@ static void compare_rest(struct diff *d)
 	const struct pair hosts = { { .what = CONFIG_HOST }, a->hosts, b->hosts, a->host_count,
 				    b->host_count, sizeof(struct config_host), by_text, is_equal_object };
 
+	const struct pair discovery = { { .what = CONFIG_DISCOVERY }, &a->discovery_nqn, &b->discovery_nqn,
+					has_own_name(a), has_own_name(b), sizeof(char *), by_text, NULL };
+
 	compare(d, &settings);
 	compare(d, &devices);
 	compare(d, &hosts);
+	compare(d, &discovery);
 }
 
 /* Removals from the parts to the whole, the rest the other way round; in each as noted. */

@@ -12,6 +12,7 @@ enum config_what {
 	CONFIG_SETTING,		/* config_setting */
 	CONFIG_DEVICE,		/* config_device */
 	CONFIG_HOST,		/* config_host */
+	CONFIG_DISCOVERY,	/* char, its NQN, other than the well-known one */
 	CONFIG_SUBSYSTEM,	/* config_subsystem: its attributes, and those of ours */
 	CONFIG_ADDRESS,		/* char, a prefix; of a subsystem */
 	CONFIG_ALLOWED_HOST,	/* char, an NQN; of a subsystem */

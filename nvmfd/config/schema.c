@@ -128,7 +128,7 @@ static const struct config_key port_keys[] = {
 	{ .name = "ana_groups", .kind = CONFIG_LIST, AT(ana_groups), COUNT(ana_group_count),
 	  .of = &config_of_ana_group },
 	{ .name = "param", .kind = CONFIG_GROUP, AT(has_param), .of = &of_param },
-	{ .name = "portid", .kind = CONFIG_INTEGER, .need = CONFIG_MUST, AT(portid), .least = 1, .most = 65535 },
+	{ .name = "portid", .kind = CONFIG_INTEGER, .need = CONFIG_MUST, AT(portid), .most = 65535 },
 	{ .name = "referrals", .kind = CONFIG_LIST, AT(referrals), COUNT(referral_count),
 	  .of = &config_of_referral },
 	{ .name = "subsystems", .kind = CONFIG_NAMES, AT(subsystems), COUNT(subsystem_count),
@@ -255,6 +255,7 @@ static const struct config_key own_namespace_keys[] = {
 	  .is_good = value_is_name, .expected = NQN_EXPECTED },
 	{ .name = "nsid", .kind = CONFIG_INTEGER, .need = CONFIG_MUST, AT(nsid), .least = 1, .most = NSID_MOST },
 	{ .name = "read_only", .kind = CONFIG_INTEGER, AT(read_only), .most = 1 },
+	{ .name = "write_protected", .kind = CONFIG_INTEGER, AT(write_protected), .most = 1 },
 };
 #undef AT
 #undef COUNT
@@ -279,6 +280,18 @@ static const struct config_key own_subsystem_keys[] = {
 const struct config_table config_of_own_subsystem =
 	TABLE("a subsystem of nvmfd", own_subsystem_keys, struct config_own_subsystem);
 
+#define AT(field) .offset = offsetof(struct config_own_referral, field)
+static const struct config_key own_referral_keys[] = {
+	{ .name = "nqn", .kind = CONFIG_TEXT, .need = CONFIG_MUST, AT(nqn),
+	  .is_good = value_is_name, .expected = NQN_EXPECTED },
+	{ .name = "traddr", .kind = CONFIG_TEXT, .need = CONFIG_MUST, AT(traddr),
+	  .is_good = value_is_address, .expected = "an IPv4 or IPv6 address" },
+	{ .name = "trsvcid", .kind = CONFIG_DECIMAL, .need = CONFIG_MUST, AT(trsvcid), .least = 1, .most = 65535 },
+};
+#undef AT
+const struct config_table config_of_own_referral =
+	TABLE("a referral of nvmfd", own_referral_keys, struct config_own_referral);
+
 #define AT(field) .offset = offsetof(struct config, field)
 #define COUNT(field) .count_offset = offsetof(struct config, field)
 static const struct config_key own_keys[] = {
@@ -286,15 +299,17 @@ static const struct config_key own_keys[] = {
 	  .of = &config_of_device },
 	{ .name = "discovery_only", .kind = CONFIG_NAMES, .need = CONFIG_FEW, AT(discovery_only),
 	  COUNT(discovery_only_count), .is_good = value_is_port_number,
-	  .expected = "a portid as text, from 1 to 65535" },
+	  .expected = "a portid as text, from 0 to 65535" },
+	{ .name = "referrals", .kind = CONFIG_LIST, .need = CONFIG_FEW, AT(own_referrals),
+	  COUNT(own_referral_count), .of = &config_of_own_referral },
 	{ .name = "subsystems", .kind = CONFIG_LIST, .need = CONFIG_FEW, AT(own_subsystems),
 	  COUNT(own_subsystem_count), .of = &config_of_own_subsystem },
 };
 static const struct config_table of_own = TABLE("nvmfd", own_keys, struct config, .has_settings = true);
 
 static const struct config_key discovery_keys[] = {
-	{ .name = "nqn", .kind = CONFIG_TEXT, AT(discovery_nqn), .is_good = value_is_discovery,
-	  .expected = "\"nqn.2014-08.org.nvmexpress.discovery\": nvmfd has no other name for it" },
+	{ .name = "nqn", .kind = CONFIG_TEXT, AT(discovery_nqn), .is_good = value_is_name,
+	  .expected = NQN_EXPECTED },
 };
 static const struct config_table of_discovery = TABLE("discovery", discovery_keys, struct config);
 

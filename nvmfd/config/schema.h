@@ -54,7 +54,7 @@ struct config_table {
 extern const struct config_table config_root;
 extern const struct config_table config_of_host, config_of_port, config_of_subsystem,
 	config_of_namespace, config_of_ana_group, config_of_referral, config_of_device,
-	config_of_own_subsystem, config_of_own_namespace;
+	config_of_own_subsystem, config_of_own_referral, config_of_own_namespace;
 
 static inline void *config_field(const void *object, size_t offset)
 {

@@ -20,14 +20,9 @@ bool value_is_name(const char *text)
 	return nqn_is_name(text, strlen(text)) && !strchr(text, '/') && strcmp(text, ".") && strcmp(text, "..");
 }
 
-bool value_is_discovery(const char *text)
-{
-	return !strcmp(text, NQN_DISCOVERY);
-}
-
 bool value_is_subsystem(const char *text)
 {
-	return value_is_name(text) && !value_is_discovery(text);
+	return value_is_name(text) && strcmp(text, NQN_DISCOVERY);
 }
 
 bool value_is_empty(const char *text)
@@ -232,5 +227,5 @@ bool value_is_port_number(const char *text)
 {
 	int64_t number;
 
-	return value_number(text, &number) && number >= 1 && number <= 65535;
+	return value_number(text, &number) && number >= 0 && number <= 65535;
 }

@@ -10,7 +10,6 @@
 bool value_is_name(const char *text);
 /* A name, and not that of the discovery subsystem. */
 bool value_is_subsystem(const char *text);
-bool value_is_discovery(const char *text);
 bool value_is_empty(const char *text);
 bool value_is_serial(const char *text);
 bool value_is_model(const char *text);

@@ -86,3 +86,28 @@ void attributes_set(struct steps *s, const char *object, const struct config_tab
 		if (table->keys[i].kind == CONFIG_GROUP)
 			set_group(s, object, &table->keys[i], before, after);
 }
+
+static const char *left_in_group(const struct config_key *group, const void *before, const void *after)
+{
+	for (size_t i = 0; i < group->of->key_count; i++) {
+		const struct config_key *key = &group->of->keys[i];
+		char attribute[64];
+
+		snprintf(attribute, sizeof(attribute), "%s_%s", group->name, key->name);
+		if (key->kind == CONFIG_TEXT && !is_planners(attribute) &&
+		    !*config_text_of(before, key) != !*config_text_of(after, key))
+			return key->name;
+	}
+	return NULL;
+}
+
+const char *attributes_left_to_kernel(const struct config_table *table, const void *before,
+				      const void *after)
+{
+	const char *name = NULL;
+
+	for (size_t i = 0; !name && i < table->key_count; i++)
+		if (table->keys[i].kind == CONFIG_GROUP)
+			name = left_in_group(&table->keys[i], before, after);
+	return name;
+}

@@ -21,4 +21,9 @@ void attribute_set(struct steps *, const char *object, const char *attribute, co
 void attributes_set(struct steps *, const char *object, const struct config_table *,
 		    const void *before, const void *after);
 
+/* The name of a text that one of the two leaves to the kernel, which has one of its own that
+ * we do not know; NULL: there is none. */
+const char *attributes_left_to_kernel(const struct config_table *, const void *before,
+				      const void *after);
+
 #endif

@@ -5,6 +5,7 @@
 #include "config/value.h"
 #include "kernel/attributes.h"
 #include "kernel/device.h"
+#include "kernel/silence.h"
 #include "model/identity.h"
 
 #include <errno.h>
@@ -70,19 +71,12 @@ static int allow_host(struct planning *p, const struct config *c, const struct c
 
 /* ---- subsystems --------------------------------------------------------------------------- */
 
-/* Those that stay for its life. */
-static int set_attributes(struct planning *p, struct steps *steps, const struct config_subsystem *s)
+static int derive_serial(struct planning *p, const struct config_subsystem *s,
+			 char serial[IDENTITY_SERIAL_LENGTH + 1])
 {
-	char object[KERNEL_PATH_SIZE], serial[IDENTITY_SERIAL_LENGTH + 1];
 	int r = identity_serial(s->nqn, serial);
 
-	if (r)
-		return refuse(p, r, "no serial number can be derived: %s", strerror(-r));
-	path_of(object, "subsystems/%s", s->nqn);
-	attributes_set(steps, object, &config_of_subsystem, NULL, s);
-	/* The kernel's own would be another one each time. */
-	attribute_set(steps, object, "attr_serial", "attr.serial", s->serial ? s->serial : serial, NULL);
-	return 0;
+	return r ? refuse(p, r, "no serial number can be derived: %s", strerror(-r)) : 0;
 }
 
 static void set_any_host(struct planning *p, const char *nqn, bool allows)
@@ -94,48 +88,75 @@ static void set_any_host(struct planning *p, const char *nqn, bool allows)
 		      allows ? "0" : "1");
 }
 
+static void set_serial(struct planning *p, const struct config_subsystem *s, const char *serial,
+		       const char *old)
+{
+	char object[KERNEL_PATH_SIZE];
+
+	path_of(object, "subsystems/%s", s->nqn);
+	attribute_set(p->steps, object, "attr_serial", "attr.serial", serial, old);
+}
+
 static int make_subsystem(struct planning *p, const struct config *c, const struct config_change *change,
 			  const void *thing)
 {
 	const struct config_subsystem *s = thing;
-	char path[KERNEL_PATH_SIZE], what[KERNEL_PATH_SIZE];
-	int r;
+	char path[KERNEL_PATH_SIZE], what[KERNEL_PATH_SIZE], derived[IDENTITY_SERIAL_LENGTH + 1];
+	int r = derive_serial(p, s, derived);
 
+	if (r)
+		return r;
 	path_of(path, "subsystems/%s", s->nqn);
 	path_of(what, "subsystem '%s'", s->nqn);
 	steps_add(p->steps, STEP_OBJECT, path, NULL, NULL, what);
-	r = set_attributes(p, p->steps, s);
-	if (!r && s->allow_any_host.value)
+	attributes_set(p->steps, path, &config_of_subsystem, NULL, s);
+	/* The kernel's own would be another one each time. */
+	set_serial(p, s, s->serial ? s->serial : derived, NULL);
+	if (s->allow_any_host.value)
 		set_any_host(p, s->nqn, true);
+	return 0;
+}
+
+static int change_serial(struct planning *p, const struct config_subsystem *a,
+			 const struct config_subsystem *b)
+{
+	char derived[IDENTITY_SERIAL_LENGTH + 1];
+	int r = derive_serial(p, b, derived);
+	const char *old = a->serial ? a->serial : derived, *new = b->serial ? b->serial : derived;
+
+	if (!r && strcmp(old, new))
+		set_serial(p, b, new, old);
 	return r;
 }
 
-static bool is_same(const struct steps *a, const struct steps *b)
+/* The kernel wants the first controller's number not to be above the last one's, and is
+ * told of the last one first. */
+static void change_attributes(struct planning *p, const struct config_subsystem *a,
+			      const struct config_subsystem *b)
 {
-	if (a->count != b->count)
-		return false;
-	for (size_t i = 0; i < a->count; i++)
-		if (strcmp(a->list[i].path, b->list[i].path) || strcmp(a->list[i].value, b->list[i].value))
-			return false;
-	return true;
+	struct config_subsystem between = *a;
+	char object[KERNEL_PATH_SIZE];
+
+	path_of(object, "subsystems/%s", b->nqn);
+	if (b->cntlid_max.value < a->cntlid_min.value) {
+		between.cntlid_min = b->cntlid_min;
+		attributes_set(p->steps, object, &config_of_subsystem, a, &between);
+	}
+	attributes_set(p->steps, object, &config_of_subsystem, &between, b);
 }
 
-/* Hosts have seen the attributes: the kernel, too, lets them stay. */
+/* Some the kernel changes at any time, others until a host has seen them: it says so. */
 static int change_subsystem(struct planning *p, const struct config_change *change)
 {
 	const struct config_subsystem *a = change->before, *b = change->after;
-	struct steps old = { 0 }, new = { 0 };
-	int r = set_attributes(p, &old, a);
+	const char *key = attributes_left_to_kernel(&config_of_subsystem, a, b);
+	int r;
 
-	if (!r)
-		r = set_attributes(p, &new, b);
-	if (!r && (old.out_of_memory || new.out_of_memory))
-		r = refuse(p, -ENOMEM, "out of memory");
-	if (!r && !is_same(&old, &new))
-		r = refuse(p, -EBUSY, "the attributes of '%s' can't change while it is there, but for"
-			   " allow_any_host", b->nqn);
-	steps_free(&old);
-	steps_free(&new);
+	if (key)
+		return refuse(p, -EBUSY, "attr.%s of '%s' can't come or go while the subsystem is there: one of"
+			      " the two is the kernel's own", key, b->nqn);
+	change_attributes(p, a, b);
+	r = change_serial(p, a, b);
 	if (!r && a->allow_any_host.value != b->allow_any_host.value)
 		set_any_host(p, b->nqn, b->allow_any_host.value);
 	return r;
@@ -229,15 +250,12 @@ static int make_port(struct planning *p, const struct config *c, const struct co
 	return 0;
 }
 
-/* The kernel's port listens as long as a subsystem is linked to it. */
+/* One that listens has been silenced before. */
 static int change_port(struct planning *p, const struct config_change *change)
 {
 	const struct config_port *a = change->before, *b = change->after;
 	char object[KERNEL_PATH_SIZE];
 
-	if (a->subsystem_count && b->subsystem_count)
-		return refuse(p, -EBUSY, "port %lld can't change while it listens: give the new one a portid"
-			      " of its own", (long long)change->number);
 	path_of(object, "ports/%lld", (long long)change->number);
 	set_family(p, object, a->traddr, b->traddr);
 	attributes_set(p->steps, object, &config_of_port, a, b);
@@ -390,20 +408,37 @@ static int plan_turn(struct planning *p, const struct turn *t, const struct conf
 	return r;
 }
 
+static int plan(struct planning *p)
+{
+	struct config_changes changes;
+	int r = 0;
+
+	if (config_diff(p->before, p->after, &changes))
+		return refuse(p, -ENOMEM, "out of memory");
+	for (size_t i = 0; !r && i < sizeof(turns) / sizeof(turns[0]); i++)
+		r = plan_turn(p, &turns[i], &changes);
+	config_changes_free(&changes);
+	return r;
+}
+
 int kernel_plan(const struct config *before, const struct config *after, struct steps *steps,
 		char *error, size_t error_size)
 {
 	struct planning p = { before, after, steps, error, error_size };
-	struct config_changes changes;
-	int r = 0;
+	struct config silent;
+	int r;
 
 	*steps = (struct steps){ 0 };
-	if (config_diff(before, after, &changes))
+	if (kernel_silence(before, after, &silent) < 0)
 		return refuse(&p, -ENOMEM, "out of memory");
-	for (size_t i = 0; !r && i < sizeof(turns) / sizeof(turns[0]); i++)
-		r = plan_turn(&p, &turns[i], &changes);
+	p.after = &silent;
+	r = plan(&p);
+	p.before = &silent;
+	p.after = after;
+	if (!r)
+		r = plan(&p);
 	if (!r && steps->out_of_memory)
 		r = refuse(&p, -ENOMEM, "out of memory");
-	config_changes_free(&changes);
+	kernel_silence_end(&silent);
 	return r;
 }

@@ -7,8 +7,8 @@
 #include "kernel/steps.h"
 
 /*
- * 0, or -errno with a sentence: what has been seen by hosts can't change while it is
- * there, as without the kernel.  The steps are the caller's in any case.
+ * 0, or -errno with a sentence: a device can't become another while it is there, as
+ * without the kernel.  The steps are the caller's in any case.
  */
 int kernel_plan(const struct config *before, const struct config *after, struct steps *,
 		char *error, size_t error_size);

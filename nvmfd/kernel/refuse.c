@@ -13,7 +13,8 @@ static int refuse_namespace(const struct config_own_subsystem *s, const struct c
 {
 	const char *why = ns->hidden.value ? "hidden" NOT_THE_KERNEL "shows a namespace to every host" :
 			  ns->read_only.value ? "read_only" NOT_THE_KERNEL "opens everything for writing" :
-			  NULL;
+			  ns->write_protected.value ? "write_protected" NOT_THE_KERNEL "opens everything for writing" :
+			  ns->eui64 ? "eui64" NOT_THE_KERNEL "knows NGUID and UUID alone" : NULL;
 
 	if (!why)
 		return 0;
@@ -26,7 +27,8 @@ static int refuse_subsystem(const struct config_own_subsystem *s, char *error, s
 {
 	const char *why = s->address_count ? "addresses" NOT_THE_KERNEL "does not look where hosts come from" :
 			  s->second_connection.value == CONFIG_SECOND_FENCE ?
-			  "second_connection" NOT_THE_KERNEL "lets a host connect as often as it likes" : NULL;
+			  "second_connection" NOT_THE_KERNEL "lets a host connect as often as it likes" :
+			  s->nn.given && s->nn.value ? "nn" NOT_THE_KERNEL "has a limit of its own" : NULL;
 	int r = 0;
 
 	if (why) {

@@ -147,6 +147,9 @@ static const char *reason(const struct step *s, int r)
 		return "the kernel's target has one of this name or number, which is not nvmfd's";
 	if (r == -ENOENT && s->kind == STEP_SET && !strstr(s->path, "/enable"))
 		return "this kernel has no such setting";
+	if (r == -EINVAL && s->kind == STEP_SET && s->old && !s->is_back && strstr(s->path, "/attr_"))
+		return "it does not change any more once a host has seen it; give the new subsystem a name of"
+		       " its own";
 	return strerror(-r);
 }
 

@@ -2,7 +2,6 @@
 /* Methods about devices: SPDK's bdevs. */
 #include "rpc/methods.h"
 #include "rpc/show.h"
-#include "backend/registry.h"
 #include "device_spec.h"
 
 #include <errno.h>
@@ -91,36 +90,11 @@ static int describe(const struct create_params *p, const char *kind, char *text,
 	return 0;
 }
 
-/* -EEXIST before anything is opened. */
-static int open_device(const struct rpc_call *c, const struct create_params *p, const char *text,
-		       struct device_spec *spec, char *error, size_t error_size)
-{
-	struct model *m = rpc_model(c);
-	struct backend *b;
-	int r = p->name && snapshot_device(rpc_snapshot(c), p->name) ? -EEXIST : 0;
-
-	if (r)
-		snprintf(error, error_size, "there is a device '%.64s' already", p->name);
-	if (!r)
-		r = device_spec_parse(spec, text, error, error_size);
-	if (!r)
-		r = backend_open(&spec->backend, &b, error, error_size);
-	if (r)
-		return r;
-	r = model_add_device(m, p->name, text, b);
-	if (r) {
-		backend_close(b);
-		snprintf(error, error_size, "%s", model_error(m));
-	}
-	return r;
-}
-
-static void create(struct rpc_call *c, const char *kind)
+static void create(struct rpc_call *c, const char *kind, const char *name)
 {
 	const struct create_params *p = c->params;
 	char text[DEVICE_PATH_SIZE + 128], error[512] = "the file's name is too long";
-	struct device_spec *spec = malloc(sizeof(*spec));
-	int r = spec ? describe(p, kind, text, sizeof(text)) : -ENOMEM;
+	int r = describe(p, kind, text, sizeof(text));
 
 	if (!r && !p->filename && (!p->num_blocks || !p->block_size ||
 				   p->num_blocks > INT64_MAX / p->block_size)) {
@@ -128,33 +102,36 @@ static void create(struct rpc_call *c, const char *kind)
 		r = -EINVAL;
 	}
 	if (!r)
-		r = open_device(c, p, text, spec, error, sizeof(error));
-	free(spec);
+		r = rpc_open_device(c, name, text, error, sizeof(error));
 	if (r)
 		rpc_error(c, r, "%s: %s", strerror(-r), error);
 	else
 		rpc_result(c, json_string(model_device_name(rpc_model(c))));
 }
 
+/* Without a name: as SPDK's are called, for scripts go by it. */
 void rpc_create_malloc(struct rpc_call *c)
 {
-	create(c, "ramdisk");
+	const struct create_params *p = c->params;
+	char invented[32];
+
+	for (unsigned int i = 0; !p->name; i++) {
+		snprintf(invented, sizeof(invented), "Malloc%u", i);
+		if (!snapshot_device(rpc_snapshot(c), invented))
+			break;
+	}
+	create(c, "ramdisk", p->name ? p->name : invented);
 }
 
 void rpc_create_null(struct rpc_call *c)
 {
-	create(c, "null");
+	create(c, "null", ((const struct create_params *)c->params)->name);
 }
 
+/* SPDK's AIO or io_uring: which engine does a file's I/O is the daemon's choice. */
 void rpc_create_file(struct rpc_call *c)
 {
-	create(c, "file");
-}
-
-/* Which engine does a file's I/O is the daemon's choice. */
-void rpc_create_uring(struct rpc_call *c)
-{
-	create(c, "file");
+	create(c, "file", ((const struct create_params *)c->params)->name);
 }
 
 /* ---- the end of one ------------------------------------------------------------------------ */
@@ -179,17 +156,55 @@ static bool has_kind(const struct device *d, enum backend_kind kind)
 	return has;
 }
 
+/* A subsystem that has a namespace on the device; NULL: there is none. */
+static const struct subsystem *find_user(const struct snapshot *all, const struct device *d,
+					 uint32_t *nsid)
+{
+	for (unsigned int i = 0; i < all->subsystems.count; i++) {
+		const struct subsystem *s = all->subsystems.at[i];
+
+		for (unsigned int j = 0; j < s->places.count; j++) {
+			const struct namespace *ns = ((const struct ns_place *)s->places.at[j])->ns;
+
+			*nsid = ns->nsid;
+			if (ns->device == d)
+				return s;
+		}
+	}
+	return NULL;
+}
+
+/* As SPDK's: with the namespaces on it. */
+static int delete_device(struct model *m, const struct device *d)
+{
+	const struct subsystem *user;
+	uint32_t nsid;
+	int r = model_begin(m);
+
+	if (r)
+		return r;
+	while (!r && (user = find_user(model_snapshot(m), d, &nsid)))
+		r = model_remove_namespace(m, user->set.nqn, nsid);
+	if (!r)
+		r = model_remove_device(m, d->name);
+	if (!r)
+		r = model_commit(m);
+	if (r)
+		model_abort(m);
+	return r;
+}
+
 static void delete(struct rpc_call *c, enum backend_kind kind)
 {
 	const struct device_params *p = c->params;
-	const struct device *d = snapshot_device(rpc_snapshot(c), p->name);
+	const struct device *d = find_device(rpc_snapshot(c), p->name);
 	int r;
 
 	if (!d || !has_kind(d, kind)) {
 		rpc_error(c, -ENODEV, "%s", strerror(ENODEV));
 		return;
 	}
-	r = model_remove_device(rpc_model(c), p->name);
+	r = delete_device(rpc_model(c), d);
 	rpc_end_change(c, r, r);
 }
 
@@ -228,7 +243,7 @@ const struct rpc_params rpc_null_resize_params = { null_resize_rows, sizeof(stru
 void rpc_resize_null(struct rpc_call *c)
 {
 	const struct resize_params *p = c->params;
-	const struct device *d = snapshot_device(rpc_snapshot(c), p->name);
+	const struct device *d = find_device(rpc_snapshot(c), p->name);
 	int r;
 
 	if (!d) {
@@ -240,7 +255,7 @@ void rpc_resize_null(struct rpc_call *c)
 		rpc_error(c, -EINVAL, "%s", strerror(EINVAL));
 		return;
 	}
-	r = model_resize_device(rpc_model(c), p->name, p->new_size << 20);
+	r = model_resize_device(rpc_model(c), d->name, p->new_size << 20);
 	rpc_end_change(c, r, r);
 }
 
@@ -248,14 +263,14 @@ void rpc_resize_null(struct rpc_call *c)
 void rpc_rescan_file(struct rpc_call *c)
 {
 	const struct device_params *p = c->params;
-	const struct device *d = snapshot_device(rpc_snapshot(c), p->name);
+	const struct device *d = find_device(rpc_snapshot(c), p->name);
 	int r;
 
 	if (!d || !has_kind(d, BACKEND_FILE)) {
 		rpc_error(c, -ENODEV, "%s", strerror(ENODEV));
 		return;
 	}
-	r = model_resize_device(rpc_model(c), p->name, 0);
+	r = model_resize_device(rpc_model(c), d->name, 0);
 	rpc_end_change(c, r, r);
 }
 
@@ -279,24 +294,64 @@ static const char *const products[] = {
 	[BACKEND_MEMORY] = "Malloc disk", [BACKEND_NULL] = "Null disk", [BACKEND_FILE] = "AIO disk",
 };
 
-static bool is_claimed(const struct snapshot *s, const struct device *d)
-{
-	for (unsigned int i = 0; i < s->subsystems.count; i++) {
-		const struct subsystem *sub = s->subsystems.at[i];
-
-		for (unsigned int j = 0; j < sub->places.count; j++)
-			if (((const struct ns_place *)sub->places.at[j])->ns->device == d)
-				return true;
-	}
-	return false;
-}
-
 static json_t *show_driver(const struct device_spec *spec, const struct device *d)
 {
 	if (!spec || spec->backend.kind != BACKEND_FILE)
 		return json_object();
-	return json_pack("{s:{s:s, s:b, s:b}}", "aio", "filename", spec->path, "block_size_override",
-			 spec->backend.block_size != 0, "readonly", d->backend->info.read_only);
+	return json_pack("{s:{s:s, s:b, s:b, s:b, s:b}}", "aio", "filename", spec->path,
+			 "block_size_override", spec->backend.block_size != 0, "readonly",
+			 d->backend->info.read_only, "fallocate", false, "nowait", false);
+}
+
+/* Every name of SPDK's: what is not offered is said to be so. */
+static const struct io_type {
+	const char *name;
+	enum { NEVER, ALWAYS, IF_WRITABLE, IF_WRITTEN_IF } offered;
+} io_types[] = {
+	{ "read", ALWAYS }, { "write", IF_WRITABLE }, { "flush", ALWAYS },
+	{ "unmap", IF_WRITABLE }, { "reset", NEVER }, { "nvme_admin", NEVER },
+	{ "nvme_io", NEVER }, { "nvme_io_md", NEVER }, { "write_zeroes", IF_WRITABLE },
+	{ "zcopy", NEVER }, { "get_zone_info", NEVER }, { "zone_management", NEVER },
+	{ "zone_append", NEVER }, { "compare", ALWAYS }, { "compare_and_write", IF_WRITTEN_IF },
+	{ "abort", NEVER }, { "seek_hole", NEVER }, { "seek_data", NEVER },
+	{ "copy", IF_WRITABLE }, { "nvme_iov_md", NEVER }, { "nvme_nssr", NEVER },
+	{ "write_uncorrectable", NEVER },
+};
+
+static bool is_offered(const struct io_type *t, const struct backend_info *info)
+{
+	return t->offered == ALWAYS || (t->offered == IF_WRITABLE && !info->read_only) ||
+	       (t->offered == IF_WRITTEN_IF && !info->read_only && info->can_write_if);
+}
+
+static json_t *show_io_types(const struct backend_info *info)
+{
+	json_t *types = json_object();
+
+	for (size_t i = 0; i < sizeof(io_types) / sizeof(io_types[0]); i++)
+		json_object_set_new(types, io_types[i].name,
+				    json_boolean(is_offered(&io_types[i], info)));
+	return types;
+}
+
+/* SPDK's: no limit. */
+static json_t *show_rate_limits(void)
+{
+	return json_pack("{s:i, s:i, s:i, s:i}", "rw_ios_per_sec", 0, "rw_mbytes_per_sec", 0,
+			 "r_mbytes_per_sec", 0, "w_mbytes_per_sec", 0);
+}
+
+static void put_uuid(json_t *shown, const struct device *d)
+{
+	uint8_t uuid[16];
+	bool is_given;
+	json_t *text;
+
+	if (!device_uuid(d, uuid, &is_given))
+		return;
+	text = show_uuid(uuid);
+	json_object_set(shown, "uuid", text);
+	json_array_append_new(json_object_get(shown, "aliases"), text);
 }
 
 static json_t *show_device(const struct snapshot *s, const struct device *d)
@@ -304,18 +359,19 @@ static json_t *show_device(const struct snapshot *s, const struct device *d)
 	const struct backend_info *i = &d->backend->info;
 	struct device_spec *spec = malloc(sizeof(*spec));
 	bool has_spec = spec && show_spec(d, spec);
-	bool writes = !i->read_only;
-	json_t *shown = json_pack(
-		"{s:s, s:[], s:s, s:i, s:I, s:b, s:b, s:{s:b, s:b, s:b, s:b, s:b, s:b}, s:o}",
+	uint32_t nsid;
+	bool is_claimed = find_user(s, d, &nsid);
+	json_t *shown = json_pack("{s:s, s:[], s:s, s:i, s:I, s:o, s:b, s:b, s:o, s:o}",
 		"name", d->name, "aliases", "product_name",
 		has_spec ? products[spec->backend.kind] : "nvmfd device", "block_size",
-		(int)i->block_size, "num_blocks", (json_int_t)(i->size / i->block_size), "claimed",
-		is_claimed(s, d), "zoned", false, "supported_io_types", "read", true, "write", writes,
-		"unmap", false, "flush", true, "write_zeroes", false, "compare", false,
-		"driver_specific", show_driver(has_spec ? spec : NULL, d));
+		(int)i->block_size, "num_blocks", (json_int_t)(i->size / i->block_size),
+		"assigned_rate_limits", show_rate_limits(), "claimed", is_claimed, "zoned", false,
+		"supported_io_types", show_io_types(i), "driver_specific",
+		show_driver(has_spec ? spec : NULL, d));
 
-	if (has_spec && spec->has_uuid)
-		json_object_set_new(shown, "uuid", show_uuid(spec->uuid));
+	if (is_claimed)
+		json_object_set_new(shown, "claim_type", json_string("exclusive_write"));
+	put_uuid(shown, d);
 	free(spec);
 	return shown;
 }
@@ -324,9 +380,10 @@ void rpc_get_bdevs(struct rpc_call *c)
 {
 	const struct bdevs_params *p = c->params;
 	const struct snapshot *s = rpc_snapshot(c);
+	const struct device *wanted = p->name ? find_device(s, p->name) : NULL;
 	json_t *list;
 
-	if (p->name && !snapshot_device(s, p->name)) {
+	if (p->name && !wanted) {
 		rpc_error(c, -ENODEV, "%s", strerror(ENODEV));
 		return;
 	}
@@ -334,120 +391,8 @@ void rpc_get_bdevs(struct rpc_call *c)
 	for (unsigned int i = 0; i < s->devices.count; i++) {
 		const struct device *d = s->devices.at[i];
 
-		if (!p->name || !strcmp(p->name, d->name))
+		if (!wanted || wanted == d)
 			json_array_append_new(list, show_device(s, d));
 	}
 	rpc_result(c, list);
-}
-
-/* ---- what they did ------------------------------------------------------------------------------ */
-
-struct iostat_params {
-	const char *name, *reset_mode;
-	const json_t *names;
-};
-
-#define ROW_OF struct iostat_params
-
-static const struct rpc_param iostat_rows[] = {
-	ROW(name, RPC_TEXT, name), ROW(names, RPC_TEXTS, names),
-	ROW(reset_mode, RPC_TEXT, reset_mode), NO(per_channel), ROWS_END,
-};
-const struct rpc_params rpc_iostat_params = { iostat_rows, sizeof(struct iostat_params) };
-
-#undef ROW_OF
-
-static void add_health(struct health_total *sum, const struct health_total *more)
-{
-	sum->reads += more->reads;
-	sum->writes += more->writes;
-	sum->sectors_read += more->sectors_read;
-	sum->sectors_written += more->sectors_written;
-}
-
-/* Of the namespaces that it is behind. */
-static struct health_total device_health(const struct snapshot *s, const struct device *d)
-{
-	struct health_total sum = { 0 };
-
-	for (unsigned int i = 0; i < s->subsystems.count; i++) {
-		const struct subsystem *sub = s->subsystems.at[i];
-
-		for (unsigned int j = 0; j < sub->places.count; j++) {
-			const struct namespace *ns = ((const struct ns_place *)sub->places.at[j])->ns;
-			struct health_total h;
-
-			if (ns->device != d)
-				continue;
-			h = life_namespace_health(sub->life, ns->nsid);
-			add_health(&sum, &h);
-		}
-	}
-	return sum;
-}
-
-static json_t *show_iostat(const struct snapshot *s, const struct device *d)
-{
-	struct health_total h = device_health(s, d);
-
-	return json_pack("{s:s, s:I, s:I, s:I, s:I}", "name", d->name,
-			 "bytes_read", (json_int_t)(h.sectors_read * 512), "num_read_ops",
-			 (json_int_t)h.reads, "bytes_written", (json_int_t)(h.sectors_written * 512),
-			 "num_write_ops", (json_int_t)h.writes);
-}
-
-static bool is_wanted(const struct iostat_params *p, const char *name)
-{
-	const json_t *wanted;
-	size_t i;
-
-	if (p->name && strcmp(p->name, name))
-		return false;
-	if (!p->names)
-		return true;
-	json_array_foreach(p->names, i, wanted)
-		if (!strcmp(json_string_value(wanted), name))
-			return true;
-	return false;
-}
-
-/* The first that is asked for and is not there; NULL: all are. */
-static const char *find_missing(const struct snapshot *s, const struct iostat_params *p)
-{
-	const json_t *wanted;
-	size_t i;
-
-	if (p->name && !snapshot_device(s, p->name))
-		return p->name;
-	json_array_foreach(p->names, i, wanted)
-		if (!snapshot_device(s, json_string_value(wanted)))
-			return json_string_value(wanted);
-	return NULL;
-}
-
-void rpc_get_iostat(struct rpc_call *c)
-{
-	const struct iostat_params *p = c->params;
-	const struct snapshot *s = rpc_snapshot(c);
-	const char *missing = find_missing(s, p);
-	json_t *list;
-
-	if (missing) {
-		rpc_error(c, -ENODEV, "%s: '%.64s'", strerror(ENODEV), missing);
-		return;
-	}
-	if (p->reset_mode && strcmp(p->reset_mode, "none")) {
-		rpc_error(c, RPC_INVALID_PARAMS, "Invalid parameters: 'reset_mode' is not none: "
-			  "counters only grow");
-		return;
-	}
-	list = json_array();
-	for (unsigned int i = 0; i < s->devices.count; i++) {
-		const struct device *d = s->devices.at[i];
-
-		if (is_wanted(p, d->name))
-			json_array_append_new(list, show_iostat(s, d));
-	}
-	rpc_result(c, json_pack("{s:I, s:I, s:o}", "tick_rate", (json_int_t)NS_PER_S, "ticks",
-				(json_int_t)worker_clock(), "bdevs", list));
 }

@@ -122,9 +122,7 @@ static void add_port(json_t *list, const struct port *p)
 
 static void add_referral(json_t *list, const struct referral *r)
 {
-	add(list, "nvmf_discovery_add_referral",
-	    json_pack("{s:o, s:s}", "address", show_address(r->is_ipv6, r->address, r->service),
-		      "subnqn", r->nqn));
+	add(list, "nvmf_discovery_add_referral", show_referral(r, false));
 }
 
 static void add_nvmf(const struct rpc_call *c, json_t *list)

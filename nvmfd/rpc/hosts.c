@@ -22,10 +22,11 @@ void rpc_free_census(struct census *n)
 		return;
 	free(n->controllers);
 	free(n->queues);
+	free(n->connects);
 	free(n);
 }
 
-static struct census *make_census(unsigned int room)
+static struct census *make_census(unsigned int room, unsigned int stations)
 {
 	struct census *n = calloc(1, sizeof(*n));
 
@@ -33,8 +34,9 @@ static struct census *make_census(unsigned int room)
 		return NULL;
 	n->controllers = calloc(room, sizeof(*n->controllers));
 	n->queues = calloc(room, sizeof(*n->queues));
+	n->connects = calloc(stations, sizeof(*n->connects));
 	n->controller_room = n->queue_room = room;
-	if (n->controllers && n->queues)
+	if (n->controllers && n->queues && n->connects)
 		return n;
 	rpc_free_census(n);
 	return NULL;
@@ -52,7 +54,7 @@ struct census *rpc_take_census(struct rpc_call *c)
 	struct census *n;
 
 	for (;;) {
-		n = make_census(room);
+		n = make_census(room, s->target.station_count);
 		if (!n) {
 			rpc_result(c, NULL);
 			return NULL;
@@ -92,7 +94,7 @@ static json_t *show_queue(const struct snapshot *all, const struct queue_entry *
 		[CENSUS_NEW] = "uninitialized", [CENSUS_CONNECTING] = "connecting",
 		[CENSUS_LIVE] = "enabled", [CENSUS_ENDING] = "deactivating",
 	};
-	const struct port *p = snapshot_port(all, e->port_id);
+	const struct port *p = snapshot_port_of(all, e->port);
 	char thread[24];
 
 	snprintf(thread, sizeof(thread), "worker %u", e->worker);
@@ -104,7 +106,30 @@ static json_t *show_queue(const struct snapshot *all, const struct queue_entry *
 
 /* ---- of one subsystem ---------------------------------------------------------------------------- */
 
-void rpc_get_controllers(struct rpc_call *c)
+static void add_controllers(json_t *list, const struct snapshot *all, const struct subsystem *s,
+			    const struct census *n)
+{
+	for (unsigned int i = 0; i < n->controller_count; i++) {
+		const struct controller_entry *e = &n->controllers[i];
+
+		if (is_of(all, s, e->life, e->is_discovery))
+			json_array_append_new(list, show_controller(e));
+	}
+}
+
+static void add_queues(json_t *list, const struct snapshot *all, const struct subsystem *s,
+		       const struct census *n)
+{
+	for (unsigned int i = 0; i < n->queue_count; i++) {
+		const struct queue_entry *e = &n->queues[i];
+
+		if (e->life && is_of(all, s, e->life, e->is_discovery))
+			json_array_append_new(list, show_queue(all, e));
+	}
+}
+
+static void answer(struct rpc_call *c, void (*add)(json_t *, const struct snapshot *,
+						   const struct subsystem *, const struct census *))
 {
 	const struct nqn_params *p = c->params;
 	const struct subsystem *s = rpc_find_subsystem(c, p->nqn);
@@ -114,34 +139,19 @@ void rpc_get_controllers(struct rpc_call *c)
 	if (!n)
 		return;
 	list = json_array();
-	for (unsigned int i = 0; i < n->controller_count; i++) {
-		const struct controller_entry *e = &n->controllers[i];
-
-		if (is_of(rpc_snapshot(c), s, e->life, e->is_discovery))
-			json_array_append_new(list, show_controller(e));
-	}
+	add(list, rpc_snapshot(c), s, n);
 	rpc_free_census(n);
 	rpc_result(c, list);
 }
 
+void rpc_get_controllers(struct rpc_call *c)
+{
+	answer(c, add_controllers);
+}
+
 void rpc_get_qpairs(struct rpc_call *c)
 {
-	const struct nqn_params *p = c->params;
-	const struct subsystem *s = rpc_find_subsystem(c, p->nqn);
-	struct census *n = s ? rpc_take_census(c) : NULL;
-	json_t *list;
-
-	if (!n)
-		return;
-	list = json_array();
-	for (unsigned int i = 0; i < n->queue_count; i++) {
-		const struct queue_entry *e = &n->queues[i];
-
-		if (e->life && is_of(rpc_snapshot(c), s, e->life, e->is_discovery))
-			json_array_append_new(list, show_queue(rpc_snapshot(c), e));
-	}
-	rpc_free_census(n);
-	rpc_result(c, list);
+	answer(c, add_queues);
 }
 
 /* ---- by worker ------------------------------------------------------------------------------------ */
@@ -182,7 +192,8 @@ static uint64_t count_commands(const struct snapshot *all, unsigned int worker)
 			const struct ns_lane *l = &ns->lanes[worker];
 
 			sum += atomic_load_explicit(&l->reads, memory_order_relaxed) +
-			       atomic_load_explicit(&l->writes, memory_order_relaxed);
+			       atomic_load_explicit(&l->writes, memory_order_relaxed) +
+			       atomic_load_explicit(&l->copies, memory_order_relaxed);
 		}
 	}
 	return sum;
@@ -195,8 +206,9 @@ static json_t *show_worker(const struct snapshot *all, const struct census *n,
 	char name[24];
 
 	snprintf(name, sizeof(name), "worker %u", worker);
-	return json_pack("{s:s, s:i, s:i, s:i, s:I, s:[{s:s}]}", "name", name,
-			 "current_admin_qpairs", (int)counts.admin, "current_io_qpairs",
+	return json_pack("{s:s, s:I, s:I, s:i, s:i, s:i, s:I, s:[{s:s}]}", "name", name,
+			 "admin_qpairs", (json_int_t)n->connects[worker].admin, "io_qpairs",
+			 (json_int_t)n->connects[worker].io, "current_admin_qpairs", (int)counts.admin, "current_io_qpairs",
 			 (int)counts.io, "current_unassociated_qpairs", (int)counts.unassociated,
 			 "completed_nvme_io", (json_int_t)count_commands(all, worker), "transports",
 			 "trtype", "TCP");

@@ -220,6 +220,7 @@ void rpc_get_listeners(struct rpc_call *c)
 
 struct referral_params {
 	const char *subnqn;
+	uint16_t portid;		/* as the file has it; SPDK's are all 0 */
 	struct address_params address;
 };
 
@@ -227,11 +228,34 @@ struct referral_params {
 
 static const struct rpc_param referral_rows[] = {
 	ANY(tgt_name), NO(secure_channel), ROW(subnqn, RPC_TEXT, subnqn),
+	ROW(portid, RPC_U16, portid),
 	{ "address", RPC_OBJECT, true, offsetof(ROW_OF, address), address_rows }, ROWS_END,
 };
 const struct rpc_params rpc_referral_params = { referral_rows, sizeof(struct referral_params) };
 
 #undef ROW_OF
+
+static const struct referral *find_referral(const struct rpc_call *c, const struct place *where)
+{
+	const struct snapshot *all = rpc_snapshot(c);
+
+	for (unsigned int i = 0; i < all->referrals.count; i++) {
+		const struct referral *r = all->referrals.at[i];
+
+		if (r->service == where->service && is_same_address(r->address, where->address))
+			return r;
+	}
+	return NULL;
+}
+
+/* To SPDK one that is there already is no mistake. */
+static bool is_referral_there(const struct rpc_call *c, const struct place *where)
+{
+	const struct referral_params *p = c->params;
+	const struct referral *r = find_referral(c, where);
+
+	return r && !strcmp(r->nqn, p->subnqn ? p->subnqn : NQN_DISCOVERY);
+}
 
 void rpc_add_referral(struct rpc_call *c)
 {
@@ -239,11 +263,14 @@ void rpc_add_referral(struct rpc_call *c)
 	struct place where = { .service = 0 };
 	const char *wrong = check_address(&p->address, &where);
 	struct referral_settings r = { .address = where.address, .service = where.service,
-				       .nqn = p->subnqn };
+				       .port_id = p->portid, .nqn = p->subnqn };
 
 	if (wrong)
 		rpc_error(c, RPC_INVALID_PARAMS, "Invalid parameters: %s", wrong);
-	else
+	else if (is_referral_there(c, &where))
+		rpc_result(c, json_true());
+	else if (!p->subnqn ||
+		 rpc_check_nqn(c, RPC_INTERNAL_ERROR, "the referral's name", p->subnqn))
 		rpc_end_change(c, model_add_referral(rpc_model(c), &r), RPC_INVALID_PARAMS);
 }
 
@@ -257,7 +284,7 @@ void rpc_remove_referral(struct rpc_call *c)
 		rpc_error(c, RPC_INVALID_PARAMS, "Invalid parameters: %s", wrong);
 	else
 		rpc_end_change(c, model_remove_referral(rpc_model(c), where.address, where.service),
-			       RPC_INVALID_PARAMS);
+			       RPC_INTERNAL_ERROR);
 }
 
 void rpc_get_referrals(struct rpc_call *c)
@@ -265,12 +292,7 @@ void rpc_get_referrals(struct rpc_call *c)
 	const struct snapshot *s = rpc_snapshot(c);
 	json_t *list = json_array();
 
-	for (unsigned int i = 0; i < s->referrals.count; i++) {
-		const struct referral *r = s->referrals.at[i];
-
-		json_array_append_new(list, json_pack("{s:o, s:b, s:s}", "address",
-			show_address(r->is_ipv6, r->address, r->service), "secure_channel", false,
-			"subnqn", r->nqn));
-	}
+	for (unsigned int i = 0; i < s->referrals.count; i++)
+		json_array_append_new(list, show_referral(s->referrals.at[i], true));
 	rpc_result(c, list);
 }

@@ -33,19 +33,24 @@ void rpc_get_config(struct rpc_call *);
 /* ---- bdev.c: devices ---- */
 
 extern const struct rpc_params rpc_malloc_params, rpc_null_params, rpc_aio_params,
-	rpc_uring_params, rpc_device_params, rpc_null_resize_params, rpc_bdevs_params, rpc_iostat_params;
+	rpc_uring_params, rpc_device_params, rpc_null_resize_params, rpc_bdevs_params;
 
 void rpc_create_malloc(struct rpc_call *);
 void rpc_create_null(struct rpc_call *);
 void rpc_create_file(struct rpc_call *);
-void rpc_create_uring(struct rpc_call *);
 void rpc_delete_malloc(struct rpc_call *);
 void rpc_delete_null(struct rpc_call *);
 void rpc_delete_file(struct rpc_call *);
 void rpc_resize_null(struct rpc_call *);
 void rpc_rescan_file(struct rpc_call *);
 void rpc_get_bdevs(struct rpc_call *);
+
+/* ---- iostat.c: what they did ---- */
+
+extern const struct rpc_params rpc_iostat_params, rpc_reset_iostat_params;
+
 void rpc_get_iostat(struct rpc_call *);
+void rpc_reset_iostat(struct rpc_call *);
 
 /* ---- transport.c ---- */
 
@@ -121,6 +126,9 @@ void rpc_own_set_ns(struct rpc_call *);
 
 extern const struct rpc_params rpc_own_add_port_params, rpc_own_port_params,
 	rpc_own_link_params;
+
+void rpc_own_get_discovery(struct rpc_call *);
+void rpc_own_set_discovery(struct rpc_call *);
 
 void rpc_own_get_ports(struct rpc_call *);
 void rpc_own_add_port(struct rpc_call *);

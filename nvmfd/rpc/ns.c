@@ -2,9 +2,7 @@
 /* Methods about namespaces. */
 #include "rpc/methods.h"
 #include "rpc/show.h"
-#include "device_spec.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 struct namespace_params {
@@ -40,29 +38,30 @@ const struct rpc_params rpc_add_ns_params = { add_rows, sizeof(struct add_params
 
 #undef ROW_OF
 
-/* As SPDK's: the device's own, where the caller names none. */
-static void take_device_uuid(const struct rpc_call *c, struct namespace_settings *ns)
+/* As SPDK's: the device's own, where the caller names none; but not one that nobody asked for,
+ * for other machines have devices of that name. */
+static void take_device_uuid(const struct device *d, struct namespace_settings *ns)
 {
-	const struct device *d = snapshot_device(rpc_snapshot(c), ns->device);
-	struct device_spec *spec = malloc(sizeof(*spec));
+	uint8_t uuid[16];
+	bool is_given;
 
-	if (d && spec && show_spec(d, spec) && spec->has_uuid)
-		memcpy(ns->id.uuid, spec->uuid, sizeof(ns->id.uuid));
-	free(spec);
+	if (device_uuid(d, uuid, &is_given) && is_given)
+		memcpy(ns->id.uuid, uuid, sizeof(ns->id.uuid));
 }
 
 void rpc_add_ns(struct rpc_call *c)
 {
 	const struct add_params *p = c->params;
 	const struct namespace_params *n = &p->namespace;
-	struct namespace_settings ns = { .nsid = n->nsid, .device = n->bdev_name,
+	const struct device *d = find_device(rpc_snapshot(c), n->bdev_name);
+	struct namespace_settings ns = { .nsid = n->nsid, .device = d ? d->name : n->bdev_name,
 					 .is_hidden = n->no_auto_visible, .derives_id = true };
 
 	memcpy(ns.id.nguid, n->nguid.bytes, sizeof(ns.id.nguid));
 	memcpy(ns.id.eui64, n->eui64.bytes, sizeof(ns.id.eui64));
 	memcpy(ns.id.uuid, n->uuid.bytes, sizeof(ns.id.uuid));
-	if (!n->uuid.is_given)
-		take_device_uuid(c, &ns);
+	if (d && !n->uuid.is_given)
+		take_device_uuid(d, &ns);
 	if (model_add_namespace(rpc_model(c), p->nqn, &ns))
 		rpc_error(c, RPC_INVALID_PARAMS, "Invalid parameters: %s", model_error(rpc_model(c)));
 	else
@@ -96,12 +95,25 @@ void rpc_remove_ns(struct rpc_call *c)
 	rpc_end_change(c, model_remove_namespace(rpc_model(c), p->nqn, p->nsid), RPC_INVALID_PARAMS);
 }
 
+/* To SPDK that is no mistake: callers ask again who don't know whether they were answered. */
+static bool is_shown_already(const struct rpc_call *c)
+{
+	const struct ns_params *p = c->params;
+	const struct subsystem *s = snapshot_subsystem(rpc_snapshot(c), p->nqn);
+	const struct ns_place *place = s ? subsystem_place(s, p->nsid) : NULL;
+
+	return place && place->is_hidden && array_find_text(&place->hosts, p->host) >= 0;
+}
+
 void rpc_show_ns(struct rpc_call *c)
 {
 	const struct ns_params *p = c->params;
 
-	rpc_end_change(c, model_show_namespace(rpc_model(c), p->nqn, p->nsid, p->host),
-		       RPC_INVALID_PARAMS);
+	if (is_shown_already(c))
+		rpc_result(c, json_true());
+	else if (rpc_check_nqn(c, RPC_INVALID_PARAMS, "the host name", p->host))
+		rpc_end_change(c, model_show_namespace(rpc_model(c), p->nqn, p->nsid, p->host),
+			       RPC_INVALID_PARAMS);
 }
 
 void rpc_hide_ns(struct rpc_call *c)

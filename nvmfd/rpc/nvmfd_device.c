@@ -30,17 +30,17 @@ const struct rpc_params rpc_own_resize_params = { resize_rows, sizeof(struct dev
 
 #undef ROW_OF
 
-static int open_device(struct model *m, const struct device_params *p,
+static int open_device(struct model *m, const char *name, const char *text,
 		       struct device_spec *spec, char *error, size_t error_size)
 {
 	struct backend *b;
-	int r = device_spec_parse(spec, p->device, error, error_size);
+	int r = device_spec_parse(spec, text, error, error_size);
 
 	if (!r)
 		r = backend_open(&spec->backend, &b, error, error_size);
 	if (r)
 		return r;
-	r = model_add_device(m, p->name, p->device, b);
+	r = model_add_device(m, name, text, b);
 	if (r) {
 		backend_close(b);
 		snprintf(error, error_size, "%s", model_error(m));
@@ -48,22 +48,34 @@ static int open_device(struct model *m, const struct device_params *p,
 	return r;
 }
 
+int rpc_open_device(const struct rpc_call *c, const char *name, const char *text, char *error,
+		    size_t error_size)
+{
+	struct device_spec *spec;
+	int r;
+
+	/* Before anything is opened: a file that is in use would be told of instead. */
+	if (name && snapshot_device(rpc_snapshot(c), name)) {
+		snprintf(error, error_size, "there is a device '%.64s' already", name);
+		return -EEXIST;
+	}
+	spec = malloc(sizeof(*spec));
+	if (!spec) {
+		snprintf(error, error_size, "out of memory");
+		return -ENOMEM;
+	}
+	r = open_device(rpc_model(c), name, text, spec, error, error_size);
+	free(spec);
+	return r;
+}
+
 /* Answers its name. */
 void rpc_own_add_device(struct rpc_call *c)
 {
 	const struct device_params *p = c->params;
-	struct device_spec *spec = malloc(sizeof(*spec));
-	char error[DEVICE_PATH_SIZE + 256] = "out of memory";
-	int r = -ENOMEM;
+	char error[DEVICE_PATH_SIZE + 256];
+	int r = rpc_open_device(c, p->name, p->device, error, sizeof(error));
 
-	/* Before anything is opened: a file that is in use would be told of instead. */
-	if (p->name && snapshot_device(rpc_snapshot(c), p->name)) {
-		snprintf(error, sizeof(error), "there is a device '%.64s' already", p->name);
-		r = -EEXIST;
-	} else if (spec) {
-		r = open_device(rpc_model(c), p, spec, error, sizeof(error));
-	}
-	free(spec);
 	if (r)
 		rpc_error(c, r, "%s", error);
 	else

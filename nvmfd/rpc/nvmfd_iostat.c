@@ -31,10 +31,12 @@ static json_t *show_bounds(void)
 
 static void put_done(json_t *row, const struct health_total *h, const struct latency *l)
 {
-	json_object_update_new(row, json_pack("{s:I, s:I, s:I, s:I, s:o}",
+	json_object_update_new(row, json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
 		"reads", (json_int_t)h->reads, "writes", (json_int_t)h->writes,
 		"bytes_read", (json_int_t)(h->sectors_read * 512),
 		"bytes_written", (json_int_t)(h->sectors_written * 512),
+		"copies", (json_int_t)h->copies,
+		"bytes_copied", (json_int_t)(h->sectors_copied * 512),
 		"latency", show_latency(l)));
 }
 

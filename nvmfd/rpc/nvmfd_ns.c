@@ -11,7 +11,7 @@ struct ns_params {
 	const char *nqn, *device;
 	uint32_t nsid;
 	struct rpc_bytes nguid, eui64, uuid;
-	bool read_only, hidden;
+	bool read_only, hidden, write_protected;
 };
 
 #define ROW_OF struct ns_params
@@ -19,23 +19,35 @@ struct ns_params {
 static const struct rpc_param add_rows[] = {
 	MUST(nqn, RPC_TEXT, nqn), MUST(device, RPC_TEXT, device), ROW(nsid, RPC_U32, nsid),
 	ROW(uuid, RPC_UUID, uuid), ROW(nguid, RPC_HEX16, nguid), ROW(eui64, RPC_HEX8, eui64),
-	ROW(read_only, RPC_BOOL, read_only), ROW(hidden, RPC_BOOL, hidden), ROWS_END,
+	ROW(read_only, RPC_BOOL, read_only), ROW(hidden, RPC_BOOL, hidden),
+	ROW(write_protected, RPC_BOOL, write_protected), ROWS_END,
 };
 static const struct rpc_param set_rows[] = {
 	MUST(nqn, RPC_TEXT, nqn), MUST(nsid, RPC_U32, nsid), ROW(device, RPC_TEXT, device),
-	ROW(read_only, RPC_BOOL, read_only), ROW(hidden, RPC_BOOL, hidden), ROWS_END,
+	ROW(read_only, RPC_BOOL, read_only), ROW(hidden, RPC_BOOL, hidden),
+	ROW(write_protected, RPC_BOOL, write_protected), ROWS_END,
 };
 const struct rpc_params rpc_own_add_ns_params = { add_rows, sizeof(struct ns_params) };
 const struct rpc_params rpc_own_set_ns_params = { set_rows, sizeof(struct ns_params) };
 
 #undef ROW_OF
 
+static enum protection protection_of(const struct rpc_call *c)
+{
+	const struct ns_params *p = c->params;
+
+	if (!rpc_is_given(c, "write_protected"))
+		return PROTECTION_KEPT;
+	return p->write_protected ? PROTECTION_ON : PROTECTION_OFF;
+}
+
 /* Answers the NSID. */
 void rpc_own_add_ns(struct rpc_call *c)
 {
 	const struct ns_params *p = c->params;
 	struct namespace_settings ns = { .nsid = p->nsid, .device = p->device, .derives_id = true,
-					 .is_read_only = p->read_only, .is_hidden = p->hidden };
+					 .is_read_only = p->read_only, .is_hidden = p->hidden,
+					 .protection = protection_of(c) };
 	int r;
 
 	memcpy(ns.id.nguid, p->nguid.bytes, sizeof(ns.id.nguid));
@@ -102,7 +114,8 @@ static void set_namespace(struct rpc_call *c, const struct ns_place *place)
 	const struct ns_params *p = c->params;
 	struct namespace_settings ns = { .nsid = p->nsid, .id = place->ns->id,
 					 .is_read_only = place->ns->is_read_only,
-					 .is_hidden = place->is_hidden };
+					 .is_hidden = place->is_hidden,
+					 .protection = protection_of(c) };
 	struct replaced old = { 0 };
 	int r;
 

@@ -7,13 +7,14 @@
 
 struct port_params {
 	const char *address, *nqn;
+	struct rpc_id new_id;
 	uint16_t id, service;
 };
 
 #define ROW_OF struct port_params
 
 static const struct rpc_param add_rows[] = {
-	MUST(address, RPC_TEXT, address), MUST(service, RPC_U16, service), ROW(id, RPC_U16, id),
+	MUST(address, RPC_TEXT, address), MUST(service, RPC_U16, service), ROW(id, RPC_ID, new_id),
 	ROW(nqn, RPC_TEXT, nqn), ROWS_END,
 };
 static const struct rpc_param id_rows[] = { MUST(id, RPC_U16, id), ROWS_END };
@@ -47,7 +48,8 @@ static int add_port(struct model *m, struct port_settings *new, const char *nqn)
 void rpc_own_add_port(struct rpc_call *c)
 {
 	const struct port_params *p = c->params;
-	struct port_settings new = { .id = p->id, .address = p->address, .service = p->service };
+	struct port_settings new = { .has_id = p->new_id.is_given, .id = p->new_id.number,
+				     .address = p->address, .service = p->service };
 	int r = add_port(rpc_model(c), &new, p->nqn);
 
 	if (r) {

@@ -168,6 +168,21 @@ void rpc_own_remove_subsystem(struct rpc_call *c)
 	rpc_end_change(c, r, r);
 }
 
+/* ---- the discovery subsystem ------------------------------------------------------------------ */
+
+void rpc_own_get_discovery(struct rpc_call *c)
+{
+	rpc_result(c, json_pack("{s:s}", "nqn", rpc_snapshot(c)->discovery->set.nqn));
+}
+
+void rpc_own_set_discovery(struct rpc_call *c)
+{
+	const struct nqn_params *p = c->params;
+	int r = model_set_discovery_nqn(rpc_model(c), p->nqn);
+
+	rpc_end_change(c, r, r);
+}
+
 /* ---- addresses that hosts may come from ------------------------------------------------------- */
 
 struct address_params {
@@ -218,10 +233,11 @@ static json_t *show_place(const struct ns_place *place)
 {
 	const struct namespace *ns = place->ns;
 
-	return json_pack("{s:I, s:s, s:I, s:i, s:b, s:b, s:o, s:o, s:o, s:o}", "nsid",
+	return json_pack("{s:I, s:s, s:I, s:i, s:b, s:b, s:b, s:o, s:o, s:o, s:o}", "nsid",
 			 (json_int_t)ns->nsid, "device", ns->device->name, "size",
 			 (json_int_t)(ns->blocks << ns->lba_shift), "block_size", 1 << ns->lba_shift,
-			 "read_only", ns->is_read_only, "hidden", place->is_hidden, "hosts",
+			 "read_only", ns->is_read_only, "write_protected",
+			 atomic_load(&ns->common->is_protected), "hidden", place->is_hidden, "hosts",
 			 show_texts(&place->hosts), "uuid", show_uuid(ns->id.uuid), "nguid",
 			 show_hex(ns->id.nguid, 16), "eui64", show_hex(ns->id.eui64, 8));
 }

@@ -14,7 +14,8 @@ struct sentence {
 /* What it is not, in the sentence. */
 static const char *const wanted[] = {
 	[RPC_TEXT] = "a string", [RPC_BOOL] = "true or false",
-	[RPC_U16] = "a number from 0 to 65535", [RPC_U32] = "a number from 0 to 4294967295",
+	[RPC_U16] = "a number from 0 to 65535", [RPC_ID] = "a number from 0 to 65535",
+	[RPC_U32] = "a number from 0 to 4294967295",
 	[RPC_U64] = "a number from 0 to 9223372036854775807", [RPC_UUID] = "a UUID",
 	[RPC_HEX16] = "32 hexadecimal digits", [RPC_HEX8] = "16 hexadecimal digits",
 	[RPC_TEXTS] = "an array of strings", [RPC_NO] = "to be had here",
@@ -120,6 +121,11 @@ static int take_plain(const struct rpc_param *p, const json_t *value, void *to)
 		r = take_number(value, UINT16_MAX, &number);
 		if (!r)
 			*(uint16_t *)to = (uint16_t)number;
+		return r;
+	case RPC_ID:
+		r = take_number(value, UINT16_MAX, &number);
+		if (!r)
+			*(struct rpc_id *)to = (struct rpc_id){ true, (uint16_t)number };
 		return r;
 	case RPC_U32:
 		r = take_number(value, UINT32_MAX, &number);

@@ -16,6 +16,7 @@ enum rpc_type {
 	RPC_TEXT,			/* const char *, of the request */
 	RPC_BOOL,			/* bool */
 	RPC_U16,			/* uint16_t */
+	RPC_ID,				/* struct rpc_id: a number that may be 0, or not given */
 	RPC_U32,			/* uint32_t */
 	RPC_U64,			/* uint64_t, up to INT64_MAX */
 	RPC_UUID,			/* struct rpc_bytes, 16 of them */
@@ -25,6 +26,11 @@ enum rpc_type {
 	RPC_NO,				/* false, 0 or null: we have nothing of the kind */
 	RPC_OBJECT,			/* what `inner` says, beginning at the destination */
 	RPC_ANYTHING,			/* let pass: it changes nothing that a host could see */
+};
+
+struct rpc_id {
+	bool is_given;
+	uint16_t number;
 };
 
 struct rpc_bytes {

@@ -154,6 +154,9 @@ static json_t *show_ns(const struct ns_place *place)
 		json_object_set_new(shown, "eui64", show_hex(ns->id.eui64, 8));
 	if (!is_zero(ns->id.uuid, 16))
 		json_object_set_new(shown, "uuid", show_uuid(ns->id.uuid));
+	/* SPDK's has none, and does not say so. */
+	if (atomic_load(&ns->common->is_protected))
+		json_object_set_new(shown, "write_protected", json_true());
 	return shown;
 }
 
@@ -192,8 +195,7 @@ static json_t *show_listeners(const struct snapshot *all, const struct subsystem
 static json_t *show_subsystem(const struct snapshot *all, const struct subsystem *s)
 {
 	bool is_discovery = s == all->discovery;
-	json_t *shown = json_pack("{s:s, s:s, s:o, s:b, s:o}", "nqn", is_discovery ? NQN_DISCOVERY :
-				  s->set.nqn, "subtype", is_discovery ? "Discovery" : "NVMe",
+	json_t *shown = json_pack("{s:s, s:s, s:o, s:b, s:o}", "nqn", s->set.nqn, "subtype", is_discovery ? "Discovery" : "NVMe",
 				  "listen_addresses", show_listeners(all, s), "allow_any_host",
 				  is_discovery || s->set.allows_any_host, "hosts", show_hosts(s));
 
@@ -245,16 +247,12 @@ const struct rpc_params rpc_host_params = { host_rows, sizeof(struct host_params
 
 #undef ROW_OF
 
-/* A name that no host can have is a mistake, though a file may have it. */
 void rpc_add_host(struct rpc_call *c)
 {
 	const struct host_params *p = c->params;
-	enum nqn_fault fault = nqn_check(p->host, strlen(p->host));
 
-	if (fault != NQN_GOOD)
-		rpc_error(c, RPC_INTERNAL_ERROR, "the host name '%.223s' %s", p->host,
-			  nqn_fault_text(fault));
-	else
+	if (rpc_find_subsystem(c, p->nqn) &&
+	    rpc_check_nqn(c, RPC_INTERNAL_ERROR, "the host name", p->host))
 		rpc_end_change(c, model_allow_host(rpc_model(c), p->nqn, p->host),
 			       RPC_INTERNAL_ERROR);
 }

@@ -65,7 +65,17 @@ class Steady(unittest.TestCase):
             self.assertGreater(now, last, 'no read in 0.2 s')
             last = now
 
+    def calls_of_a_while(self, controller, counts, reads):
+        before = read_counter(counts)
+        self.await_reads(controller, reads)
+        return read_counter(counts) - before
+
     def steady_calls(self, *load, reads=MILLION):
+        """Of so many reads: none, or those of each of several times so many.
+
+        A list that is full at a rare peak of the load becomes twice as long for good:
+        one call, soon or late, that the next reads do not make again.
+        """
         counts = pathlib.Path(self.enterContext(Counter()))
         library = shutil.copy(COUNTER, counts.parent / 'count.so')
         os.chmod(library, 0o755)
@@ -76,9 +86,10 @@ class Steady(unittest.TestCase):
             self.load(target, *load)
             time.sleep(0.5)
             self.await_reads(controller, reads // 20)      # warm-up
-            before = read_counter(counts)
-            self.await_reads(controller, reads)
-            return read_counter(counts) - before
+            seen = []
+            while 0 not in seen and len(seen) < 4:
+                seen.append(self.calls_of_a_while(controller, counts, reads))
+            return 0 if 0 in seen else seen
 
     def test_a_million_reads_make_no_heap_call(self):
         self.assertEqual(self.steady_calls('--depth', '128'), 0)

@@ -50,7 +50,7 @@ class IdentifyController(AdminCase):
         self.assertEqual(rest.strip(b'\0'), b'')
 
     def test_who_it_is(self):
-        self.assertEqual(self.data.ver, 0x00010400)
+        self.assertEqual(self.data.ver, 0x00020100)
         self.assertEqual(self.data.cntrltype, 1)
         self.assertTrue(self.data.cmic & 2, 'CMIC: many controllers')
 
@@ -152,8 +152,7 @@ class IdentifyNamespace(AdminCase):
                                Sc.INVALID_NAMESPACE)
 
     def test_unknown_cns_is_an_invalid_field(self):
-        for cns in (0x04, 0x05, 0x06, 0x07, 0x08, 0x10, 0x11, 0x12, 0x13,
-                    0x14, 0x15, 0x16, 0x17, 0x1C, 0x7F, 0xFF):
+        for cns in set(range(256)) - set(wire.Cns):
             with self.subTest(cns=cns):
                 self.assert_status(self.ctrl.identify(cns, 1),
                                    Sc.INVALID_FIELD)
@@ -270,6 +269,9 @@ class Features(AdminCase):
             with self.subTest(fid=hex(fid)):
                 self.assert_status(self.get(fid), Sc.INVALID_FIELD)
                 self.assert_status(self.set(fid, 0), Sc.INVALID_FIELD)
+                for select in wire.Select:
+                    self.assert_status(self.get(fid, select=select),
+                                       Sc.INVALID_FIELD)
 
     def test_nothing_can_be_saved(self):
         cqe = self.set(Feature.ASYNC_EVENT_CONFIG, 0, save=True)
@@ -428,7 +430,7 @@ ONCS = {0: (Nvm.COMPARE,), 1: (Nvm.WRITE_UNCORRECTABLE,),
             Nvm.RESERVATION_ACQUIRE, Nvm.RESERVATION_RELEASE),
         7: (Nvm.VERIFY,), 8: (Nvm.COPY,)}
 ONCS_FEATURES_SELECT, ONCS_TIMESTAMP = 4, 6
-LPA_LOGS = {1: (0x05,), 3: (0x07, 0x08), 4: (0x0D,)}
+LPA_LOGS = {1: (0x05,), 3: (0x07, 0x08), 4: (0x0D,), 5: (0x00, 0x12, 0x13)}
 MANDATORY_ADMIN = {Admin.GET_LOG_PAGE, Admin.IDENTIFY, Admin.ABORT,
                    Admin.SET_FEATURES, Admin.GET_FEATURES, Admin.ASYNC_EVENT,
                    Admin.KEEP_ALIVE, Admin.FABRICS}
@@ -567,14 +569,16 @@ class Capabilities(AdminCase):
 
     def test_what_nothing_here_implements_is_zero(self):
         for name in ('npss', 'apsta', 'rpmbs', 'dsto', 'hctma', 'sanicap',
-                     'fna', 'nwpc', 'avscc'):
+                     'fna', 'avscc'):
             self.assertEqual(getattr(self.data, name), 0, name)
+        self.assertEqual(self.data.nwpc, 1, 'no state that ends with a power cycle')
         if not self.data.oncs & 1:
             self.assertEqual(self.data.acwu, 0)
 
     def test_controller_attributes(self):
-        host_id_128, traffic_based = 1, 1 << 6
-        self.assertEqual(self.data.ctratt & ~(host_id_128 | traffic_based), 0)
+        host_id_128, traffic_based, uuid_list = 1, 1 << 6, 1 << 9
+        self.assertEqual(self.data.ctratt,
+                         host_id_128 | traffic_based | uuid_list)
 
     def test_firmware(self):
         self.assertEqual(self.data.frmw & 0xF, 0x3, 'one read-only slot')

@@ -100,6 +100,20 @@ def torn_blocks(data, block_size):
             data[at:at + 8] * (block_size // 8)]
 
 
+def change(queue, slba, count, block_size, blocks):
+    """By a Write as a rule; else by what changes blocks without data.  A Copy onto
+    itself is refused."""
+    dice = random.random()
+    if dice < 0.2:
+        source = random.randrange(blocks - count + 1)
+        queue.run(wire.copy(1, slba, 1), wire.copy_ranges((source, count)))
+    elif dice < 0.3:
+        queue.run(wire.write_zeroes(1, slba, count, random.choice((0, wire.DEAC))))
+    else:
+        data = b''.join(stamp(block_size) for _ in range(count))
+        write_blocks(queue, slba, data, size=block_size)
+
+
 def hammer(address, nqn, seconds, writes, ddgst, block_size, blocks, result):
     """Random ranges, read or written until time is up; says what was torn."""
     torn, done = [], 0
@@ -110,8 +124,7 @@ def hammer(address, nqn, seconds, writes, ddgst, block_size, blocks, result):
             count = random.choice((1, 2, 4, 16, 64))
             slba = random.randrange(blocks - count + 1)
             if writes:
-                data = b''.join(stamp(block_size) for _ in range(count))
-                write_blocks(queue, slba, data, size=block_size)
+                change(queue, slba, count, block_size, blocks)
             else:
                 command = read_blocks(queue, slba, count, size=block_size)
                 torn += torn_blocks(command.data, block_size)

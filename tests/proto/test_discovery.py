@@ -10,6 +10,9 @@ from nvmetcp import CC_ENABLE, DISCOVERY_NQN
 from wire import Log, Prop, Sc, Sqe
 
 ENTRY = HEADER = 1024
+SIZE = HEADER + 2 * ENTRY       # of the log: a subsystem, and the service itself
+CURRENT = 3
+DUPLICATE, PERSISTENT = 1, 2
 TRADDR_ANY = ('127.0.0.1', '127.0.0.2', '127.3.4.5')
 
 
@@ -20,7 +23,13 @@ class DiscoveryCase(TargetCase):
                                subnqn=DISCOVERY_NQN, **how)
 
     def log(self, controller):
-        """(header, entries), read in one piece."""
+        """(header, entries but the last), read in one piece."""
+        header, entries = self.whole_log(controller)
+        self.assertEqual([e.subtype == CURRENT for e in entries],
+                         [False] * (len(entries) - 1) + [True])
+        return header, entries[:-1]
+
+    def whole_log(self, controller):
         header = self.part(controller, 0, HEADER)
         count = wire.Fields(wire.DISCOVERY_HEADER, header).numrec
         whole = self.part(controller, 0, HEADER + ENTRY * count)
@@ -43,7 +52,7 @@ class Entries(DiscoveryCase):
 
     def test_header(self):
         header, entries = self.log(self.discovery())
-        self.assertEqual((header.numrec, header.recfmt), (1, 0))
+        self.assertEqual((header.numrec, header.recfmt), (2, 0))
         self.assertEqual(len(entries), 1)
         self.assertEqual(header.raw[18:], bytes(HEADER - 18))
 
@@ -100,6 +109,35 @@ class Entries(DiscoveryCase):
             self.assert_status(cqe, Sc.CONNECT_INVALID_PARAMETERS, dnr=False)
 
 
+class TheServiceItself(DiscoveryCase):
+
+    def current(self, address=None):
+        _, entries = self.whole_log(self.discovery(address))
+        entry, = (e for e in entries if e.subtype == CURRENT)
+        return entry
+
+    def test_entry(self):
+        entry = self.current()
+        self.assertEqual((entry.trtype, entry.adrfam, entry.cntlid), (3, 1, 0xFFFF))
+        self.assertEqual(entry.eflags, DUPLICATE | PERSISTENT)
+        self.assertEqual(entry.subnqn, DISCOVERY_NQN.encode().ljust(256, b'\0'))
+
+    def test_it_is_told_where_the_host_came_to(self):
+        for kind in ('discovery', 'io'):
+            for address in TRADDR_ANY:
+                entry = self.current((address, self.target.ports[kind]))
+                self.assertEqual(entry.traddr, address.encode().ljust(256))
+                self.assertEqual(int(entry.trsvcid), self.target.ports[kind])
+
+    def test_a_host_that_follows_it_finds_the_same(self):
+        entry = self.current()
+        again = self.current((entry.traddr.decode().strip(), int(entry.trsvcid)))
+        self.assertEqual(again.raw, entry.raw)
+
+    def test_other_entries_have_no_flags(self):
+        self.assertEqual(self.entry().eflags, 0)
+
+
 class FlowControlOffered(DiscoveryCase):
     args = ('-F',)
 
@@ -111,8 +149,8 @@ class Log70h(DiscoveryCase):
 
     def test_parts_make_the_whole(self):
         controller = self.discovery()
-        whole = self.part(controller, 0, HEADER + ENTRY)
-        for size in (64, 512, 1020, HEADER, HEADER + ENTRY):
+        whole = self.part(controller, 0, SIZE)
+        for size in (64, 512, 1020, HEADER, SIZE):
             with self.subTest(size=size):
                 parts = (self.part(controller, at, min(size, len(whole) - at))
                          for at in range(0, len(whole), size))
@@ -126,16 +164,15 @@ class Log70h(DiscoveryCase):
 
     def test_offset_at_the_end_returns_zeros_and_beyond_is_an_error(self):
         controller = self.discovery()
-        size = HEADER + ENTRY
-        self.assertEqual(self.part(controller, size, 64), bytes(64))
-        for offset in (size + 4, 1 << 40):
+        self.assertEqual(self.part(controller, SIZE, 64), bytes(64))
+        for offset in (SIZE + 4, 1 << 40):
             command = controller.get_log(Log.DISCOVERY, 64, offset=offset)
             self.assert_status(command, Sc.INVALID_FIELD)
 
     def test_more_than_the_log_is_filled_with_zeros(self):
         controller = self.discovery()
         data = self.part(controller, 0, 8192)
-        self.assertEqual(data[HEADER + ENTRY:], bytes(8192 - HEADER - ENTRY))
+        self.assertEqual(data[SIZE:], bytes(8192 - SIZE))
 
     def test_two_hosts_read_at_once(self):
         first, second = self.discovery(), self.discovery()
@@ -157,7 +194,8 @@ class TheController(DiscoveryCase):
         controller = self.discovery()
         data = controller.identify_controller()
         self.assertEqual(data.cntrltype, 2)
-        self.assertEqual(data.ver, 0x00010400)
+        self.assertEqual(data.ver, 0x00020100)
+        self.assertEqual((data.dctype, data.cqt), (1, 0))
         self.assertEqual(data.cntlid, controller.cntlid)
         self.assertEqual(data.subnqn, DISCOVERY_NQN.encode().ljust(256, b'\0'))
         self.assertEqual((data.oacs, data.oncs, data.fuses), (0, 0, 0))
@@ -235,7 +273,7 @@ class SeveralAddresses(DiscoveryCase):
         port = self.target.ports['discovery']
         for address in ('127.0.0.2', '127.0.0.3'):
             header, entries = self.log(self.discovery((address, port)))
-            self.assertEqual(header.numrec, 2)
+            self.assertEqual(header.numrec, 3)
             self.assertEqual(sorted(e.traddr.rstrip(b' ') for e in entries),
                              [b'127.0.0.2', b'127.0.0.3'])
             self.assertEqual(len({e.portid for e in entries}), 2)

@@ -342,11 +342,12 @@ class Properties(FabricsCase):
         self.assertEqual(cap >> 32 & 0xF, 0, 'DSTRD')
         self.assertEqual(cap >> 36 & 1, 0, 'NSSRS')
         self.assertEqual(cap >> 37 & 1, 1, 'CSS: NVM')
-        self.assertEqual(cap >> 38 & 0x7F, 0, 'CSS: nothing else at 1.4')
-        self.assertEqual(cap >> 48, 0, 'MPSMIN, MPSMAX and above')
+        self.assertEqual(cap >> 38 & 0x7F, 0x20, 'CSS: CNS 1Ch tells')
+        self.assertEqual(cap >> 48 & 0x7FF, 0, 'MPSMIN, MPSMAX, PMRS, CMBS, NSSS')
+        self.assertEqual(cap >> 59, 1, 'CRMS: with media')
 
-    def test_version_1_4(self):
-        self.assertEqual(self.admin.property_get(Prop.VS), 0x00010400)
+    def test_version_2_1(self):
+        self.assertEqual(self.admin.property_get(Prop.VS), 0x00020100)
 
     def test_cc_and_csts_start_at_zero(self):
         self.assertEqual(self.admin.property_get(Prop.CC), 0)
@@ -354,7 +355,7 @@ class Properties(FabricsCase):
 
     def test_wrong_size_is_an_invalid_field(self):
         for offset, size in ((Prop.CAP, 4), (Prop.VS, 8), (Prop.CC, 8),
-                             (Prop.CSTS, 8)):
+                             (Prop.CSTS, 8), (Prop.CRTO, 8)):
             with self.subTest(offset=offset):
                 cqe = self.admin.run(wire.property_get(offset, size)).cqe
                 self.assert_status(cqe, Sc.INVALID_FIELD)

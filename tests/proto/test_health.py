@@ -68,6 +68,19 @@ class Counters(HealthCase):
         self.assert_success(self.queue.run(wire.flush(1)))
         self.assertEqual(self.counts(), (0, 0, 0, 0))
 
+    def test_a_copy_reads_and_writes_but_no_units_are_read(self):
+        self.assert_success(self.queue.run(wire.copy(1, 5000, 2),
+                                           wire.copy_ranges((0, 1500), (2000, 501))))
+        self.assert_status(self.queue.run(wire.copy(1, 1 << 40, 1), wire.copy_ranges((0, 8))),
+                           Sc.LBA_OUT_OF_RANGE)
+        self.assertEqual(self.counts(), (1, 0, 1, 3))
+
+    def test_a_compare_is_a_read_command_and_a_verify_reads_units_alone(self):
+        self.assert_success(self.queue.run(wire.compare(1, 0, 8), bytes(4096)))
+        self.assertEqual(self.counts(), (1, 1, 0, 0))
+        self.assert_success(self.queue.run(wire.verify(1, 0, 2000)))
+        self.assertEqual(self.counts(), (1, 3, 0, 0))
+
     def test_one_power_cycle_and_nothing_to_worry_about(self):
         log = self.health()
         self.assertEqual(u128(log.power_cycles), 1)

@@ -4,6 +4,8 @@ what it answers.  Its methods have tests of their own."""
 import contextlib
 import json
 import os
+import random
+import re
 import signal
 import socket
 import threading
@@ -261,6 +263,7 @@ class WhoMayCall(RoomCase):
         self.needs_other_users()
         with self.serve_calls():
             self.assertEqual(self.path.stat().st_mode & 0o777, 0o600)
+            self.assertEqual(self.path.stat().st_uid, daemon.NOBODY)
             self.assertIn('PermissionError', call_as(self.path, STRANGER, STRANGER))
             self.assertIn('"DEBUG"', call_as(self.path, daemon.NOBODY, STRANGER))
 
@@ -278,6 +281,21 @@ class WhoMayCall(RoomCase):
             self.assertEqual(self.path.stat().st_mode & 0o777, 0o660)
             self.assertIn('"DEBUG"', call_as(self.path, STRANGER, daemon.NOBODY))
             self.assertIn('PermissionError', call_as(self.path, STRANGER, STRANGER))
+
+    def test_the_file_says_where_and_who(self):
+        """And what the command line gives counts more."""
+        self.needs_other_users()
+        config = self.room.file('config.json', content=json.dumps({
+            'nvmfd': {'rpc_socket': 'rpc', 'rpc_group': 'nogroup'}}).encode())
+        for args, path in (((), self.path), (('--rpc-socket', 'other'), self.room.path / 'other')):
+            target = daemon.Daemon(room=self.room, config=config, args=args)
+            with self.subTest(args=args), target:
+                found = path.stat()
+                self.assertEqual((found.st_mode & 0o777, found.st_uid, found.st_gid),
+                                 (0o660, daemon.NOBODY, daemon.NOBODY))
+                self.assertIn('"DEBUG"', call_as(path, STRANGER, daemon.NOBODY))
+                self.assertEqual([p.name for p in self.room.path.iterdir() if p.is_socket()],
+                                 [path.name])
 
     def test_a_second_daemon_is_refused_and_a_dead_one_s_place_taken(self):
         refused = ['-d', '-p', '0', '-P', '0', '-n', daemon.NQN, '--rpc-socket', 'rpc', 'ramdisk:1M']
@@ -302,6 +320,82 @@ class WhoMayCall(RoomCase):
             target.stop()
             self.assertIsNone(caller.answer())
             target.start()
+
+
+# What a member may be called, as a method says who is asked for one that it has not.
+MEMBERS = re.compile(r"there is no parameter '-', but((?: [\w*]+)+)")
+ANYTHING = [None, True, False, -1, 0, 1, 65536, 2**32, 2**63 - 1, 0.5, '', 'x', '\x7f', 'ä' * 200, [],
+            ['x'], [1], {}]
+DEVICES = ['one', 'two', 'three', '584de6fc-1120-4e40-b3bd-24feb35cad8b']
+NQNS = ['nqn.2026-11.org.example:' + name for name in ('one', 'two', 'three')]
+# What makes sense at times; where a number makes something large it is never anything else.
+SIZES = {'num_blocks': [8, 64, 512], 'block_size': [512, 4096, 513], 'size': [65536, 131072],
+         'new_size': [1, 2]}
+LIKELY = {
+    **SIZES, **dict.fromkeys(['name', 'bdev_name'], DEVICES), 'device': [*DEVICES, 'null:1M', 'ramdisk:64K'],
+    **dict.fromkeys(['nqn', 'subnqn', 'host'], NQNS), 'names': [DEVICES[:1], DEVICES], 'filename': ['disk'],
+    'nsid': [1, 2, 3, 300], 'id': [1, 2, 3], 'trtype': ['TCP', 'tcp'], 'traddr': ['127.0.0.1', '::1'],
+    'adrfam': ['IPv4', 'IPv6'], 'trsvcid': ['8009', '0', '65536'], 'service': [0], 'level': ['WARNING'],
+    'address': ['127.0.0.1', '192.0.2.0/24', '2001:db8::/32'], 'mode': ['all', 'maxmin'],
+    **dict.fromkeys(['allow_any_host', 'read_only', 'hidden', 'no_auto_visible'], [True, False]),
+}
+# What is not to be tried: it would change how long the test waits, or what it reads.
+UNTRIED = {'framework_wait_init'}
+
+
+class Nonsense(RoomCase):
+    """Each method, with parameters that it knows and values that make little sense."""
+    ROUNDS = 3000
+
+    def members(self, caller, method, path=()):
+        """The parameters of a method, or of an object among them."""
+        asked = {'-': 1}
+        for name in reversed(path):
+            asked = {name: asked}
+        caller.send(json.dumps({'method': method, 'params': asked, 'id': 0}))
+        found = MEMBERS.match(caller.answer().get('error', {}).get('message', '')[len('Invalid parameters: '):])
+        return [name for name in found[1].split() if name != '*'] if found else []
+
+    def make_up(self, chance, shape):
+        """Most of the parameters that are likely, and some of the others."""
+        made = {}
+        for name, inner in shape.items():
+            if chance.random() > (0.8 if inner or name in LIKELY else 0.1):
+                continue
+            if inner and chance.random() < 0.95:
+                made[name] = self.make_up(chance, inner)
+            elif name in SIZES or chance.random() < 0.95:
+                made[name] = chance.choice(LIKELY.get(name, ANYTHING))
+            else:
+                made[name] = chance.choice(ANYTHING)
+        return made
+
+    def test_no_call_does_harm(self):
+        chance = random.Random(1)
+        self.room.file('disk', 1 << 20)
+        with self.serve('ramdisk:1M', args=('--rpc-socket', 'rpc', '--listen', '127.0.0.1')) as target, \
+                Caller(self.room.path / 'rpc') as caller:
+            shapes = {method: {name: {inner: None for inner in self.members(caller, method, (name,))}
+                               for name in self.members(caller, method)}
+                      for method in set(caller.call('rpc_get_methods')) - UNTRIED}
+            self.assertEqual(shapes['nvmf_subsystem_add_ns']['namespace']['bdev_name'], None)
+            methods = sorted(shapes)
+            good = set()
+            for number in range(self.ROUNDS):
+                method = chance.choice(methods)
+                params = self.make_up(chance, shapes[method])
+                with self.subTest(method=method, params=params):
+                    caller.send(json.dumps({'method': method, 'params': params, 'id': number}
+                                           if params else {'method': method, 'id': number}))
+                    answer = caller.answer()
+                    self.assertEqual(answer['id'], number)
+                    if 'result' in answer:
+                        good.add(method)
+                    else:
+                        self.assertTrue(answer['error']['message'].isprintable(), answer)
+            # Not all of it was refused at the door.
+            self.assertGreater(len(good), len(methods) // 2, sorted(set(methods) - good))
+            target.check_alive()
 
 
 class BeforeServing(RoomCase):

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import time
 import unittest
@@ -13,6 +14,7 @@ import daemon
 import wire
 from case import RoomCase, pattern, read_blocks, write_blocks
 from nvmetcp import DISCOVERY_NQN, Controller, Host, Queue
+from rpc import Caller, RpcError
 from wire import Log, Sc
 
 ONE, TWO = 'nqn.2026-11.org.example:one', 'nqn.2026-11.org.example:two'
@@ -70,6 +72,22 @@ class ServedCase(RoomCase):
     def block_size(self, nsid):
         """Of a file it is what suits the file system underneath."""
         return 1 << self.connect().identify_namespace(nsid).raw[130]
+
+    def entries(self, portid):
+        log = bytes(self.connect(portid, DISCOVERY_NQN).get_log(Log.DISCOVERY, 16384).data)
+        return [wire.Fields(wire.DISCOVERY_ENTRY, log[at:at + 1024]) for at in range(1024, 16384, 1024)]
+
+    def told(self, portid):
+        """Name, portid and TCP port of each entry of the discovery log."""
+        return {(bytes(e.subnqn).rstrip(b'\0').decode(), e.portid, int(bytes(e.trsvcid).strip(b'\0 ') or 0))
+                for e in self.entries(portid) if bytes(e.subnqn)[0] and e.subtype != 3}
+
+    def discovery_names(self, portid, nqn):
+        """What the discovery subsystem is called, by Identify and by its log, to who
+        connects by that name."""
+        told, = (e.subnqn for e in self.entries(portid) if e.subtype == 3)
+        identify = self.connect(portid, nqn).identify_controller()
+        return tuple(bytes(name).rstrip(b'\0').decode() for name in (identify.subnqn, told))
 
     def refusal(self, portid, nqn, host=FRIEND):
         queue = Queue(self.where(portid))
@@ -151,12 +169,8 @@ class Serves(ServedCase):
                                                 'trsvcid': '8009', 'portid': '3'}},
             {'name': 'off', 'enable': 0, 'addr': {'trtype': 'tcp', 'traddr': '192.0.2.8', 'trsvcid': '8009'}}]
         self.start()
-        ctrl = self.connect(7, DISCOVERY_NQN)
-        log = bytes(ctrl.get_log(Log.DISCOVERY, 16384).data)
-        entries = [wire.Fields(wire.DISCOVERY_ENTRY, log[at:at + 1024]) for at in range(1024, 16384, 1024)]
-        self.assertTrue(entries[0].treq & 4, 'SQ flow control may be off')
-        told = {(bytes(e.subnqn).rstrip(b'\0').decode(), e.portid, int(bytes(e.trsvcid).strip(b'\0 ') or 0))
-                for e in entries if bytes(e.subnqn)[0]}
+        self.assertTrue(self.entries(7)[0].treq & 4, 'SQ flow control may be off')
+        told = self.told(7)
         self.assertIn((ONE, 1, self.target.ports['port1']), told)
         self.assertIn((ONE, 7, self.target.ports['port7']), told)
         self.assertIn((TWO, 7, self.target.ports['port7']), told)
@@ -274,9 +288,8 @@ class Reloads(ServedCase):
         self.start()
         changes = (
             (lambda c: c['nvmfd'].update(workers=1), "--workers can't change while nvmfd runs"),
-            (lambda c: c['nvmfd']['devices'][0].update(device='ramdisk:4M'), "'ram' can't become another"),
-            (lambda c: c['subsystems'][0]['attr'].update(serial='other'), "attributes of '" + ONE),
-            (lambda c: c['ports'][0]['addr'].update(traddr='127.0.0.2'), "port 1 can't move"))
+            (lambda c: c['nvmfd']['devices'][0].update(device='null:2M?bs=4096'), "'ram' can't become another"),
+            (lambda c: c['nvmfd']['devices'][0].update(device='ramdisk:4M'), "'ram' can't become another"))
         whole = json.dumps(self.config)
         for change, sentence in changes:
             with self.subTest(sentence=sentence):
@@ -285,6 +298,106 @@ class Reloads(ServedCase):
                 self.reload(sentence)
         self.config = json.loads(whole)
         self.reload()
+        self.connect().close()
+
+    def test_a_device_of_another_size(self):
+        self.start('--rpc-socket', 'rpc')
+        ctrl = self.connect()
+        self.config['nvmfd']['devices'][0]['device'] = 'ramdisk:3M?bs=4096'
+        self.reload()
+        self.assertEqual(ctrl.identify_namespace(5).nsze, 768)
+        # And what calls have made of it is the file's again.
+        with Caller(self.room.path / 'rpc') as caller:
+            caller.call('nvmfd_resize_device', name='ram', size=1 << 20)
+            self.assertEqual(ctrl.identify_namespace(5).nsze, 256)
+            self.assertIn('changed device ram', caller.call('nvmfd_reload')['changes'])
+            self.assertEqual(ctrl.identify_namespace(5).nsze, 768)
+            # What is saved has the size that it has.
+            caller.call('nvmfd_resize_device', name='ram', size=5 << 20)
+            caller.call('nvmfd_save_config')
+            self.assertEqual(caller.call('nvmfd_reload')['changes'], [])
+            self.assertEqual(ctrl.identify_namespace(5).nsze, 1280)
+
+    def test_names_and_numbers_of_referrals(self):
+        """They change, and are saved, whoever made them."""
+        there = {'traddr': '192.0.2.9', 'trsvcid': '8009'}
+        ours = 'nqn.2026-11.org.example:discovery'
+        addr = self.config['ports'][0].setdefault('referrals', [
+            {'name': 'r', 'enable': 1, 'addr': {'trtype': 'tcp', 'adrfam': 'ipv4', 'portid': '3', **there}}])[0]['addr']
+        self.start('--rpc-socket', 'rpc')
+        self.assertIn((DISCOVERY_NQN, 3, 8009), self.told(7))
+        self.config['nvmfd']['referrals'] = [{**there, 'nqn': ours}]
+        self.reload()
+        self.assertIn((ours, 3, 8009), self.told(7))
+        addr['portid'] = '4'
+        self.reload(times=2)
+        self.assertEqual({e for e in self.told(7) if e[2] == 8009}, {(ours, 4, 8009)})
+        with Caller(self.room.path / 'rpc') as caller:
+            where = {'trtype': 'TCP', 'traddr': '2001:db8::1', 'trsvcid': '8010'}
+            caller.call('nvmf_discovery_add_referral', address=where, subnqn=ours + '2', portid=9)
+            with self.assertRaises(RpcError):
+                caller.call('nvmf_discovery_add_referral', address={**where, 'traddr': '2001:db8:0::0:1'})
+            caller.call('nvmfd_save_config')
+            caller.call('nvmf_discovery_remove_referral', address={**where, 'traddr': '2001:DB8:0::1'})
+            self.assertEqual({e for e in self.told(7) if e[2] >= 8000 and e[0].startswith(ours)}, {(ours, 4, 8009)})
+            caller.call('nvmfd_reload')
+        self.assertLessEqual({(ours, 4, 8009), (ours + '2', 9, 8010)}, self.told(7))
+
+    def test_the_discovery_subsystem_has_a_name_of_its_own(self):
+        """Told to hosts, who may connect by it and by the well-known one; changed and
+        taken away again, and no subsystem's."""
+        ours = 'nqn.2026-11.org.example:discovery'
+        self.config['discovery'] = {'nqn': ours}
+        self.start('--rpc-socket', 'rpc')
+        self.assertEqual(self.discovery_names(7, DISCOVERY_NQN), (ours, ours))
+        self.assertEqual(self.discovery_names(7, ours), (ours, ours))
+        self.config['discovery'] = {'nqn': ours + '2'}
+        self.reload()
+        self.assertEqual(self.discovery_names(7, ours + '2'), (ours + '2', ours + '2'))
+        self.assertEqual(self.refusal(7, ours), Sc.CONNECT_INVALID_PARAMETERS)
+        with Caller(self.room.path / 'rpc') as caller:
+            self.assertEqual(caller.call('nvmfd_get_discovery'), {'nqn': ours + '2'})
+            for taken in (self.config['subsystems'][0]['nqn'], 'a\tb', ''):
+                with self.assertRaises(RpcError):
+                    caller.call('nvmfd_set_discovery', nqn=taken)
+            with self.assertRaises(RpcError):
+                caller.call('nvmfd_add_subsystem', nqn=ours + '2')
+            self.assertEqual(caller.call('nvmf_get_subsystems')[0]['nqn'], ours + '2')
+        del self.config['discovery']
+        self.reload(times=2)
+        self.assertEqual(self.discovery_names(7, DISCOVERY_NQN), (DISCOVERY_NQN, DISCOVERY_NQN))
+
+    def test_a_name_of_no_referral_is_a_mistake(self):
+        self.config['nvmfd']['referrals'] = [{'traddr': '192.0.2.9', 'trsvcid': '8009', 'nqn': 'nqn.2026-11.org.example:d'}]
+        run = subprocess.run([daemon.NVMFD, '--check', '-c', self.write()], capture_output=True, text=True,
+                             timeout=DEADLINE, check=False)
+        self.assertNotEqual(run.returncode, 0)
+        self.assertIn("nvmfd.referrals[0].traddr: found '192.0.2.9' port 8009, expected the address and port "
+                      "of one of ports' referrals", run.stderr + run.stdout)
+
+    def test_attributes_of_a_subsystem(self):
+        self.start()
+        ctrl = self.connect(sqsize=31)
+        self.config['subsystems'][0]['attr'].update(
+            serial='other', model='another', firmware='7', ieee_oui='0x0000ff', cntlid_min='300',
+            cntlid_max='300', qid_max='2')
+        self.config['nvmfd']['subsystems'] = [{'nqn': ONE, 'second_connection': 'fence', 'nn': 5}]
+        self.reload()
+        identify = ctrl.identify_controller()
+        self.assertEqual((bytes(identify.sn).strip(), bytes(identify.mn).strip(), bytes(identify.fr).strip(),
+                          identify.raw[73:76], identify.nn), (b'other', b'another', b'7', b'\xff\0\0', 5))
+        second = self.connect()
+        self.assertEqual((second.cntlid, second.set_queues(10)), (300, 2))
+        ctrl.admin.expect_end(DEADLINE)
+
+    def test_hosts_that_calls_have_allowed_are_forbidden_again(self):
+        self.start('--rpc-socket', 'rpc')
+        with Caller(self.room.path / 'rpc') as caller:
+            caller.call('nvmf_subsystem_add_host', nqn=ONE, host=STRANGER.nqn)
+        self.config['subsystems'][0].update(allowed_hosts=[FRIEND.nqn])
+        self.config['subsystems'][0]['attr']['allow_any_host'] = '0'
+        self.reload()
+        self.assertEqual(self.refusal(1, ONE, STRANGER), Sc.CONNECT_INVALID_HOST)
         self.connect().close()
 
     def test_visibility_follows(self):
@@ -311,6 +424,113 @@ class Reloads(ServedCase):
         with self.assertRaises(ConnectionError):
             self.connect(1)
         self.assertEqual(self.refusal(7, ONE, STRANGER), Sc.CONNECT_INVALID_HOST)
+
+    def test_the_highest_nsid_follows(self):
+        self.start()
+        own = {'nqn': ONE, 'nn': 6}
+        self.config['nvmfd']['subsystems'] = [own]
+        self.reload()
+        self.assertEqual(self.connect().identify_controller().nn, 6)
+        own['nn'] = 4
+        self.reload("nothing changes: '" + ONE + "' has a namespace 5, above 4")
+
+    def test_another_port_takes_an_address_over(self):
+        self.start()
+        where, ctrl = self.where(1), self.connect()
+        moved = port(3, ONE)
+        moved['addr']['trsvcid'] = str(where[1])
+        self.config['ports'][0] = moved
+        missing = namespace(3, '/nonexistent/disk')
+        self.config['subsystems'][1]['namespaces'].append(missing)
+        self.reload('config.json: nothing changes: ')
+        self.assertEqual(ctrl.namespaces(), [1, 5])
+        self.connect(1).close()
+        self.config['subsystems'][1]['namespaces'].remove(missing)
+        self.reload()
+        with self.assertRaises(ConnectionError):
+            while True:
+                ctrl.admin.receive_pdu(DEADLINE)
+        self.assertEqual(self.connect(1).namespaces(), [1, 5])
+        # And once more: it is the new port's own.
+        self.config['ports'][0]['portid'] = 4
+        self.reload(times=2)
+        self.assertEqual(self.connect(1).namespaces(), [1, 5])
+        self.config['ports'].pop(0)
+        self.reload(times=3)
+        with self.assertRaises(ConnectionError):
+            self.connect(1)
+
+    def move(self, index, address, service):
+        self.config['ports'][index]['addr'].update(traddr=address, trsvcid=str(service))
+
+    def assert_ends(self, controller):
+        with self.assertRaises(ConnectionError):
+            while True:
+                controller.admin.receive_pdu(DEADLINE)
+
+    def test_ports_change_places(self):
+        self.start()
+        one, seven = self.where(1), self.where(7)
+        here, there = self.connect(1), self.connect(7)
+        self.assertEqual(self.refusal(1, TWO), Sc.CONNECT_INVALID_PARAMETERS)
+        self.move(0, *seven)
+        self.move(1, *one)
+        missing = namespace(3, '/nonexistent/disk')
+        self.config['subsystems'][1]['namespaces'].append(missing)
+        self.reload('config.json: nothing changes: ')
+        self.assertEqual((here.namespaces(), there.namespaces()), ([1, 5], [1, 5]))
+        self.assertEqual(self.refusal(1, TWO), Sc.CONNECT_INVALID_PARAMETERS)
+        self.config['subsystems'][1]['namespaces'].remove(missing)
+        self.reload()
+        self.assert_ends(here)
+        self.assert_ends(there)
+        # Those to whom its number is known from the start: 1 is where 7 was.
+        self.assertEqual(self.connect(1, TWO).namespaces(), [2])
+        self.assertEqual(self.connect(7).namespaces(), [1, 5])
+        self.assertEqual(self.refusal(7, TWO), Sc.CONNECT_INVALID_PARAMETERS)
+
+    def test_a_port_that_moves_serves_more_at_once(self):
+        self.start()
+        self.move(0, '127.0.0.2', self.where(1)[1])
+        self.config['subsystems'].append({
+            'nqn': ONE + '.new', 'attr': {'allow_any_host': '1'}, 'allowed_hosts': [],
+            'namespaces': [namespace(1, 'ram')]})
+        self.config['ports'][0]['subsystems'].append(ONE + '.new')
+        self.reload()
+        with self.assertRaises(ConnectionError):
+            self.connect(1)
+        for nqn, nsids in ((ONE, [1, 5]), (ONE + '.new', [1])):
+            made = Controller(('127.0.0.2', self.where(1)[1]), nqn, host=FRIEND)
+            self.addCleanup(made.close)
+            self.assertEqual(made.namespaces(), nsids)
+
+    def test_an_address_that_covers_the_old_one_and_back(self):
+        """By the same TCP port; nobody is refused in between."""
+        self.start()
+        service = self.where(1)[1]
+        for times, (address, elsewhere) in enumerate((('0.0.0.0', True), ('127.0.0.1', False),
+                                                      ('0.0.0.0', True)), 1):
+            self.move(0, address, service)
+            self.reload(times=times)
+            self.assertEqual(self.connect(1).namespaces(), [1, 5])
+            if not elsewhere:
+                with self.assertRaises(ConnectionError):
+                    Controller(('127.0.0.3', service), ONE, host=FRIEND)
+        # No other process comes in there.
+        with socket.socket() as other:
+            other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            with self.assertRaises(OSError):
+                other.bind(('127.0.0.1', service))
+
+    def test_a_port_may_have_the_number_0(self):
+        self.config['ports'][0]['portid'] = 0
+        self.config['nvmfd']['discovery_only'] = ['0']
+        self.start()
+        self.assertEqual(self.connect(0).namespaces(), [1, 5])
+        self.assertIn((ONE, 0, self.target.ports['port0']), self.told(0))
+        self.config['ports'][0]['subsystems'] = []
+        self.reload()
+        self.assertEqual(self.refusal(0, ONE), Sc.CONNECT_INVALID_PARAMETERS)
 
     def test_without_a_file_a_hangup_is_nothing(self):
         with self.serve('ramdisk:1M') as target:

@@ -279,6 +279,77 @@ class Leaving(WickedCase):
             host.close()
 
 
+class Halves(WickedCase):
+    """Fused commands of which only a half comes, or half of the data."""
+
+    args = ('--workers', str(WORKERS))
+    HOSTS = 8
+
+    def half(self, queue, opcode=wire.Nvm.COMPARE, fuse=wire.FUSED_FIRST, in_capsule=True):
+        sqe = wire.read(1, 9, 1)
+        sqe.opcode = opcode
+        sqe.flags |= fuse
+        return queue.submit(sqe, bytes(512), in_capsule=in_capsule)
+
+    def queues(self):
+        return [queue for _ in range(self.HOSTS)
+                for queue in self.controller().io_queues(QUEUES)]
+
+    def assert_block_is_free(self):
+        """Nobody holds it."""
+        queue = self.io()
+        self.assert_success(queue.run(wire.write(1, 9, 1), bytes(512)))
+        pair = [self.half(queue), self.half(queue, wire.Nvm.WRITE, wire.FUSED_SECOND)]
+        for command in pair:
+            self.assert_success(queue.wait(command))
+
+    def test_silence(self):
+        halves = [(queue, self.half(queue, in_capsule=n % 2))
+                  for n, queue in enumerate(self.queues())]
+        self.assert_block_is_free()
+        for queue, command in halves:
+            self.assert_status(queue.wait(command, 20 * daemon.SLOWNESS), Sc.MISSING_FUSED)
+
+    def test_disconnect(self):
+        for queue in self.queues():
+            first, last = self.half(queue), queue.submit(wire.disconnect())
+            self.assert_status(queue.wait(first), Sc.MISSING_FUSED)
+            self.assert_success(queue.wait(last))
+            self.assert_ends(queue)
+        self.assert_block_is_free()
+
+    def test_the_end(self):
+        for n, queue in enumerate(self.queues()):
+            self.half(queue, in_capsule=n % 3)
+            (die, lambda queue: queue.close())[n % 2](queue)
+        self.assert_block_is_free()
+
+    def test_data_of_one_half_alone(self):
+        """Or of none; then the host dies, leaves, or falls silent."""
+        for n, queue in enumerate(self.queues()):
+            queue.hold_r2t = True
+            pair = [self.half(queue, in_capsule=False),
+                    self.half(queue, wire.Nvm.WRITE, wire.FUSED_SECOND, in_capsule=False)]
+            while not all(command.r2ts for command in pair):
+                queue.step()
+            if n & 2:
+                queue.answer_r2t(pair[n & 1])
+            if n % 3:
+                (die, lambda queue: queue.close())[n % 3 - 1](queue)
+        self.assert_block_is_free()
+
+    def test_a_reset(self):
+        controllers = [self.controller() for _ in range(self.HOSTS)]
+        for controller in controllers:
+            for n, queue in enumerate(controller.io_queues(QUEUES)):
+                self.half(queue, in_capsule=n % 2)
+                if n > 2:
+                    self.half(queue, wire.Nvm.WRITE, wire.FUSED_SECOND, in_capsule=False)
+        for controller in controllers:
+            controller.disable()
+        self.assert_block_is_free()
+
+
 class SmallPool(WickedCase):
     """What is kept of a worker's buffers is known."""
 

@@ -496,7 +496,7 @@ class Ranges(StreamCase):
 
     def test_number_of_dwords_and_offset_of_log_pages(self):
         admin = self.controller().admin
-        sizes = {wire.Log.ERROR: 64, wire.Log.HEALTH: 512, wire.Log.FIRMWARE: 512}
+        sizes = {wire.Log.ERROR: 128 * 64, wire.Log.HEALTH: 512, wire.Log.FIRMWARE: 512}
         for lid, size in sizes.items():
             for dwords in (1, 16, 1024, 1 << 14, 1 << 16, 1 << 18, (1 << 18) + 1, 1 << 30,
                            (1 << 30) + 1, 1 << 32):

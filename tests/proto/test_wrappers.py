@@ -102,12 +102,19 @@ class Errors(TargetCase):
         bad = Sc.UNRECOVERED_READ_ERROR
         self.assertEqual(results, [0, 0, 0, bad, bad, 0, 0, 0])
 
-    def test_errors_do_not_count_in_the_health_log_but_stay_visible(self):
+    def test_errors_are_counted_as_such_and_not_as_reads_and_writes(self):
         before = self.health()
         self.assert_status(read_blocks(self.queue, 0, 1),
                            Sc.UNRECOVERED_READ_ERROR)
+        self.assert_status(write_blocks(self.queue, 0, bytes(512), nsid=2), Sc.WRITE_FAULT)
+        # That is no matter of the media.
+        self.assert_status(write_blocks(self.queue, 0, bytes(512), nsid=3),
+                           Sc.CAPACITY_EXCEEDED)
         after = self.health()
         self.assertEqual(after.host_reads, before.host_reads)
+        self.assertEqual(after.host_writes, before.host_writes)
+        self.assertEqual(int.from_bytes(after.media_errors, 'little') -
+                         int.from_bytes(before.media_errors, 'little'), 2)
 
     def health(self):
         log = self.queue.controller.get_log(wire.Log.HEALTH, 512)

@@ -135,11 +135,14 @@ class Sc(enum.IntEnum):
     INTERNAL_ERROR = 0x006
     ABORTED_BY_REQUEST = 0x007
     ABORTED_SQ_DELETION = 0x008
+    FAILED_FUSED = 0x009
+    MISSING_FUSED = 0x00A
     INVALID_NAMESPACE = 0x00B
     SEQUENCE_ERROR = 0x00C
     INVALID_SGL_COUNT = 0x00E
     DATA_SGL_LENGTH = 0x00F
     SGL_TYPE = 0x011
+    ATOMIC_WRITE_UNIT_EXCEEDED = 0x014
     SGL_OFFSET = 0x016
     KEEP_ALIVE_EXPIRED = 0x019
     KEEP_ALIVE_INVALID = 0x01A
@@ -148,17 +151,26 @@ class Sc(enum.IntEnum):
     LBA_OUT_OF_RANGE = 0x080
     CAPACITY_EXCEEDED = 0x081
     INVALID_QID = 0x101
+    ABORT_LIMIT_EXCEEDED = 0x103
     ASYNC_LIMIT = 0x105
     INVALID_LOG_PAGE = 0x109
     FEATURE_NOT_SAVEABLE = 0x10D
     FEATURE_NOT_CHANGEABLE = 0x10E
+    FEATURE_NOT_NAMESPACE = 0x10F
+    COMMAND_SET_NOT_SUPPORTED = 0x129
+    COMMAND_SETS_REJECTED = 0x12B
     CONNECT_INCOMPATIBLE_FORMAT = 0x180
     CONTROLLER_BUSY = 0x181
     CONNECT_INVALID_PARAMETERS = 0x182
     CONNECT_INVALID_HOST = 0x184
     INVALID_QUEUE_TYPE = 0x185
+    # Of Copy; some codes have another name on other commands.
+    COMMAND_SIZE_LIMIT = 0x183
+    INCOMPATIBLE_NAMESPACE = 0x185
+    OVERLAPPING_RANGE = 0x187
     WRITE_FAULT = 0x280
     UNRECOVERED_READ_ERROR = 0x281
+    COMPARE_FAILURE = 0x285
 
 
 @dataclasses.dataclass
@@ -275,20 +287,35 @@ class Prop(enum.IntEnum):
     CC = 0x14
     CSTS = 0x1C
     NSSR = 0x20
+    CRTO = 0x68
 
 
 class Feature(enum.IntEnum):
+    ARBITRATION = 0x01
+    POWER_MANAGEMENT = 0x02
+    TEMPERATURE_THRESHOLD = 0x04
+    ERROR_RECOVERY = 0x05
     VOLATILE_WRITE_CACHE = 0x06
     NUMBER_OF_QUEUES = 0x07
+    WRITE_ATOMICITY = 0x0A
     ASYNC_EVENT_CONFIG = 0x0B
+    TIMESTAMP = 0x0E
     KEEP_ALIVE_TIMER = 0x0F
+    HOST_BEHAVIOR = 0x16
+    COMMAND_SET_PROFILE = 0x19
+    HOST_IDENTIFIER = 0x81
+    WRITE_PROTECTION = 0x84
 
 
 class Log(enum.IntEnum):
+    SUPPORTED = 0x00
     ERROR = 0x01
     HEALTH = 0x02
     FIRMWARE = 0x03
     CHANGED_NAMESPACES = 0x04
+    EFFECTS = 0x05
+    FEATURE_EFFECTS = 0x12
+    MI_EFFECTS = 0x13
     DISCOVERY = 0x70
 
 
@@ -320,28 +347,55 @@ def disconnect(recfmt=0):
     return fabrics(Fabrics.DISCONNECT, cdw10=recfmt)
 
 
-def identify(cns, nsid=0, cntid=0):
-    return Sqe(Admin.IDENTIFY, nsid, cdw10=cns | cntid << 16)
+class Cns(enum.IntEnum):
+    NAMESPACE = 0x00
+    CONTROLLER = 0x01
+    ACTIVE_LIST = 0x02
+    DESCRIPTORS = 0x03
+    SET_NAMESPACE = 0x05
+    SET_CONTROLLER = 0x06
+    SET_ACTIVE_LIST = 0x07
+    ANY_NAMESPACE = 0x08
+    ATTACHED_CONTROLLERS = 0x12
+    CONTROLLERS = 0x13
+    UUID_LIST = 0x17
+    COMMAND_SETS = 0x1C
 
 
-def get_log_page(lid, dwords, *, offset=0, nsid=0xFFFFFFFF, rae=False):
+def identify(cns, nsid=0, cntid=0, csi=0, uuid_index=0):
+    return Sqe(Admin.IDENTIFY, nsid, cdw10=cns | cntid << 16, cdw11=csi << 24,
+               cdw14=uuid_index)
+
+
+def get_log_page(lid, dwords, *, offset=0, nsid=0xFFFFFFFF, rae=False,
+                 cdw14=0):
     """`dwords` is a count; the field on the wire is 0's based."""
     numd = dwords - 1
     return Sqe(Admin.GET_LOG_PAGE, nsid,
                cdw10=lid | rae << 15 | (numd & 0xFFFF) << 16,
                cdw11=numd >> 16, cdw12=offset & 0xFFFFFFFF,
-               cdw13=offset >> 32)
+               cdw13=offset >> 32, cdw14=cdw14)
 
 
-def set_features(fid, value, *, nsid=0, save=False):
-    return Sqe(Admin.SET_FEATURES, nsid, cdw10=fid | save << 31, cdw11=value)
+def set_features(fid, value, *, nsid=0, save=False, uuid_index=0):
+    return Sqe(Admin.SET_FEATURES, nsid, cdw10=fid | save << 31, cdw11=value,
+               cdw14=uuid_index)
 
 
-def get_features(fid, *, nsid=0, select=0):
-    return Sqe(Admin.GET_FEATURES, nsid, cdw10=fid | select << 8)
+class Select(enum.IntEnum):
+    CURRENT = 0
+    DEFAULT = 1
+    SAVED = 2
+    SUPPORTED = 3
+
+
+def get_features(fid, *, nsid=0, select=0, value=0, uuid_index=0):
+    return Sqe(Admin.GET_FEATURES, nsid, cdw10=fid | select << 8, cdw11=value,
+               cdw14=uuid_index)
 
 
 FUA = 1 << 30
+FUSED_FIRST, FUSED_SECOND = 1, 2    # of an Sqe's flags
 
 
 def read(nsid, slba, blocks, flags=0):
@@ -357,8 +411,50 @@ def _read_write(opcode, nsid, slba, blocks, flags):
                cdw12=(blocks - 1) & 0xFFFF | flags)
 
 
+def write_uncorrectable(nsid, slba, blocks):
+    return _read_write(Nvm.WRITE_UNCORRECTABLE, nsid, slba, blocks, 0)
+
+
 def flush(nsid):
     return Sqe(Nvm.FLUSH, nsid)
+
+
+def compare(nsid, slba, blocks, flags=0):
+    return _read_write(Nvm.COMPARE, nsid, slba, blocks, flags)
+
+
+def verify(nsid, slba, blocks, flags=0):
+    return _read_write(Nvm.VERIFY, nsid, slba, blocks, flags)
+
+
+DEAC = 1 << 25
+DSM_DEALLOCATE = 4
+
+
+def write_zeroes(nsid, slba, blocks, flags=0):
+    return _read_write(Nvm.WRITE_ZEROES, nsid, slba, blocks, flags)
+
+
+def manage(nsid, ranges, attributes=DSM_DEALLOCATE):
+    """Dataset Management of so many ranges; dsm_ranges makes its data."""
+    return Sqe(Nvm.DATASET_MANAGEMENT, nsid, cdw10=ranges - 1, cdw11=attributes)
+
+
+def dsm_ranges(*ranges):
+    """Of (slba, blocks)."""
+    return b''.join(struct.pack('<IIQ', 0, blocks, slba) for slba, blocks in ranges)
+
+
+def copy(nsid, target, ranges, form=0, flags=0):
+    """Of so many ranges; copy_ranges makes its data."""
+    return Sqe(Nvm.COPY, nsid, cdw10=target & 0xFFFFFFFF, cdw11=target >> 32,
+               cdw12=(ranges - 1) & 0xFF | form << 8 | flags)
+
+
+def copy_ranges(*ranges):
+    """Of (slba, blocks), or with format 2 (slba, blocks, nsid)."""
+    return b''.join(struct.pack('<I4xQH14x', nsid[0] if nsid else 0, slba, blocks - 1)
+                    for slba, blocks, *nsid in ranges)
 
 
 # --- data structures: names to (offset, format) ------------------------------
@@ -371,16 +467,29 @@ CONTROLLER = {
     'acl': (258, 'B'), 'aerl': (259, 'B'), 'frmw': (260, 'B'),
     'lpa': (261, 'B'), 'elpe': (262, 'B'), 'npss': (263, 'B'),
     'avscc': (264, 'B'), 'apsta': (265, 'B'), 'rpmbs': (312, 'I'),
+    'wctemp': (266, 'H'), 'cctemp': (268, 'H'),
     'dsto': (318, 'B'), 'kas': (320, 'H'), 'hctma': (322, 'H'),
     'sanicap': (328, 'I'), 'anacap': (343, 'B'), 'anagrpmax': (344, 'I'),
-    'nanagrpid': (348, 'I'), 'sqes': (512, 'B'), 'cqes': (513, 'B'),
+    'nanagrpid': (348, 'I'), 'cqt': (386, 'H'), 'sqes': (512, 'B'), 'cqes': (513, 'B'),
     'maxcmd': (514, 'H'), 'nn': (516, 'I'), 'oncs': (520, 'H'),
     'fuses': (522, 'H'), 'fna': (524, 'B'), 'vwc': (525, 'B'),
+    'cdfs': (534, 'H'),
     'awun': (526, 'H'), 'awupf': (528, 'H'), 'nwpc': (531, 'B'),
     'acwu': (532, 'H'), 'sgls': (536, 'I'), 'mnan': (540, 'I'),
     'subnqn': (768, '256s'), 'ioccsz': (1792, 'I'), 'iorcsz': (1796, 'I'),
     'icdoff': (1800, 'H'), 'fcatt': (1802, 'B'), 'msdbd': (1803, 'B'),
-    'ofcs': (1804, 'H'),
+    'ofcs': (1804, 'H'), 'dctype': (1806, 'B'),
+}
+
+# CNS 06h of the NVM command set, and CNS 08h.
+NVM_CONTROLLER = {
+    'vsl': (0, 'B'), 'wzsl': (1, 'B'), 'wusl': (2, 'B'), 'dmrl': (3, 'B'),
+    'dmrsl': (4, 'I'), 'dmsl': (8, 'Q'), 'aocs': (18, 'H'), 'ver': (20, 'I'),
+}
+
+ANY_NAMESPACE = {
+    'nsfeat': (0, 'B'), 'nmic': (1, 'B'), 'rescap': (2, 'B'), 'fpi': (3, 'B'),
+    'anagrpid': (4, 'I'), 'nsattr': (8, 'B'), 'nstat': (14, 'B'),
 }
 
 NAMESPACE = {
@@ -388,7 +497,9 @@ NAMESPACE = {
     'nlbaf': (25, 'B'), 'flbas': (26, 'B'), 'mc': (27, 'B'), 'dpc': (28, 'B'),
     'dps': (29, 'B'), 'nmic': (30, 'B'), 'rescap': (31, 'B'),
     'dlfeat': (33, 'B'), 'nawun': (34, 'H'), 'nawupf': (36, 'H'),
-    'nacwu': (38, 'H'), 'nsattr': (99, 'B'), 'nguid': (104, '16s'),
+    'nacwu': (38, 'H'), 'noiob': (46, 'H'), 'npwg': (64, 'H'), 'npwa': (66, 'H'),
+    'npdg': (68, 'H'), 'npda': (70, 'H'), 'nows': (72, 'H'),
+    'mssrl': (74, 'H'), 'mcl': (76, 'I'), 'msrc': (80, 'B'), 'nsattr': (99, 'B'), 'nguid': (104, '16s'),
     'eui64': (120, '8s'), 'lbaf0': (128, 'I'),
 }
 
@@ -400,6 +511,13 @@ HEALTH = {
     'busy_time': (96, '16s'), 'power_cycles': (112, '16s'),
     'power_on_hours': (128, '16s'), 'unsafe_shutdowns': (144, '16s'),
     'media_errors': (160, '16s'), 'error_entries': (176, '16s'),
+}
+
+ERROR_ENTRY = {
+    'count': (0, 'Q'), 'sqid': (8, 'H'), 'cid': (10, 'H'), 'status': (12, 'H'),
+    'location': (14, 'H'), 'lba': (16, 'Q'), 'nsid': (24, 'I'), 'vendor': (28, 'B'),
+    'trtype': (29, 'B'), 'csi': (30, 'B'), 'opcode': (31, 'B'), 'specific': (32, 'Q'),
+    'transport': (40, 'H'), 'version': (63, 'B'),
 }
 
 DISCOVERY_HEADER = {'genctr': (0, 'Q'), 'numrec': (8, 'Q'), 'recfmt': (16, 'H')}

@@ -5,7 +5,10 @@ import json
 import os
 import pathlib
 import re
+import socket
 import subprocess
+import tempfile
+import threading
 import unittest
 
 import daemon
@@ -51,6 +54,66 @@ class NvmfctlCase(unittest.TestCase):
         self.assertIn(says, ran.stderr)
 
 
+class Answers:
+    """In a daemon's place: one caller, who is given these results one after the other."""
+
+    def __init__(self, path, *results):
+        self.listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listening.bind(path)
+        self.listening.listen()
+        self.results = results
+        self.thread = threading.Thread(target=self.answer)
+
+    def answer(self):
+        connection, _ = self.listening.accept()
+        with connection:
+            for result in self.results:
+                connection.recv(65536)
+                connection.sendall(json.dumps({'jsonrpc': '2.0', 'id': 1, 'result': result}).encode() + b'\n')
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.thread.join()
+        self.listening.close()
+
+
+class TopCase(NvmfctlCase):
+    """What top makes of two looks, to the digit."""
+    BOUNDS = [1024, 2048, 3072, 1000000]
+
+    @staticmethod
+    def done(reads, *latency):
+        return {'reads': reads, 'writes': 2 * reads, 'bytes_read': 512 * reads,
+                'bytes_written': 1024 * reads, 'latency': list(latency)}
+
+    def queue(self, qid, *done):
+        return {'host': HOST, 'subsystem': NQN, 'cntlid': 1, 'qid': qid, **self.done(*done)}
+
+    def look(self, seconds, namespace, *queues):
+        return {'ns': seconds * 10**9, 'latency_ns': self.BOUNDS, 'queues': list(queues),
+                'namespaces': [{'subsystem': NQN, 'nsid': 1, 'device': 'd', **namespace}]}
+
+    def test_two_looks(self):
+        """Queues of a host count together; one that was not there before has no past."""
+        looks = (self.look(5, self.done(7, 4), self.queue(1, 10, 10), self.queue(2, 0, 0, 5)),
+                 self.look(7, self.done(8, 4, 0, 1), self.queue(1, 30, 10, 39),
+                           self.queue(2, 20, 60, 5, 0, 1), self.queue(3, 5000, 0, 0, 0, 9000)))
+        with tempfile.TemporaryDirectory() as folder:
+            self.path = f'{folder}/s'
+            with Answers(self.path, *looks):
+                shown = self.rows('top', 'count=1')
+        percentiles = ('p50_us', 'p99_us', 'p999_us')
+        host, = shown['hosts']
+        self.assertEqual((host['reads'], host['writes'], host['bytes_read'], host['bytes_written']),
+                         (20, 40, 20 * 512, 20 * 1024))
+        self.assertEqual([host[name] for name in percentiles], [2, 3, 1000])
+        namespace, = shown['namespaces']
+        self.assertEqual([namespace[name] for name in ('reads', *percentiles)], [1, 4, 4, 4])
+
+
 class ShowCase(NvmfctlCase):
     @classmethod
     def setUpClass(cls):
@@ -70,7 +133,7 @@ class ShowCase(NvmfctlCase):
                          [(1, 64 << 20, 512, self.target.nqn), (7, 1 << 30, 4096, self.target.nqn)])
         head, first, second = self.table('ns', 'show', self.target.nqn)
         self.assertEqual([cell.strip() for cell in head],
-                         ['NSID', 'DEVICE', 'SIZE', 'BLOCK', 'UUID', 'SUBSYSTEM'])
+                         ['NSID', 'DEVICE', 'SIZE', 'BLOCK', 'PROTECTED', 'UUID', 'SUBSYSTEM'])
         self.assertIn('64 MiB', [cell.strip() for cell in first])
         self.assertIn('1 GiB', [cell.strip() for cell in second])
 
@@ -145,6 +208,7 @@ class ShowCase(NvmfctlCase):
         ran = nvmfctl('-s', self.path + '-none', 'status')
         self.assertEqual(ran.returncode, NO_DAEMON)
         self.assertIn('is nvmfd running?', ran.stderr)
+        self.assertIn('nvmfd --kernel takes none', ran.stderr)
 
     def test_a_full_disk_is_told(self):
         with open('/dev/full', 'w') as full:
@@ -224,7 +288,10 @@ class ChangeCase(NvmfctlCase):
         row, = self.rows('ns')
         self.assertEqual((row['device'], row['size'], row['uuid'], row['read_only'], row['hidden'],
                           row['hosts']), ('other', 32 << 20, uuid, True, True, [HOST]))
-        self.show('ns', 'set', NQN, '3', 'read-only=no')
+        self.show('ns', 'set', NQN, '3', 'read-only=no', 'write-protected=yes')
+        self.assertTrue(self.rows('ns')[0]['write_protected'])
+        self.show('ns', 'set', NQN, '3', 'write-protected=no')
+        self.assertFalse(self.rows('ns')[0]['write_protected'])
         self.assertEqual(self.rows('ns')[0]['hosts'], [HOST])
         for host, seen in ((HOST, [3]), (OTHER, [])):
             with Controller(address, NQN, host=Host(host)) as controller:
@@ -343,8 +410,8 @@ class ChangeCase(NvmfctlCase):
         return shown.decode()
 
     def test_referrals_and_the_log(self):
-        self.show('referral', 'add', '192.0.2.1', '8009')
-        self.assertEqual(self.rows('referral'), [{'address': '192.0.2.1', 'service': '8009',
+        self.show('referral', 'add', '192.0.2.1', '8009', 'port-id=5')
+        self.assertEqual(self.rows('referral'), [{'address': '192.0.2.1', 'service': '8009', 'portid': 5,
                                                   'nqn': 'nqn.2014-08.org.nvmexpress.discovery'}])
         self.show('referral', 'remove', '192.0.2.1', '8009')
         self.assert_refused('referral', 'remove', '192.0.2.1', '8009', says='192.0.2.1')
@@ -505,8 +572,9 @@ UNCALLED = {
                      'nvmf_subsystem_get_listeners', 'nvmf_subsystem_allow_any_host'],
                     'ours of the same purpose can do more'),
     **dict.fromkeys(['nvmf_create_transport', 'nvmf_get_transports'], 'a port brings its transport'),
+    'bdev_reset_iostat': 'top takes the difference of two looks',
     **dict.fromkeys(['framework_get_subsystems', 'framework_get_config', 'rpc_get_methods',
-                     'framework_wait_init'], 'for programs'),
+                     'framework_wait_init', 'bdev_wait_for_examine'], 'for programs'),
 }
 CALLED = re.compile(r'"((?:nvmfd|nvmf|bdev|framework|spdk|rpc)_\w+|log_[gs]et_level)"')
 # The page: .It Cm ns add Ar subsystem Ar device Op Ar key Ns = Ns Ar value ...
@@ -579,6 +647,18 @@ class StepCase(unittest.TestCase):
                                 (f'nvmfctl -s {path} ns add x dev', ['device0']),
                                 ('nvmfctl ns add x y uu', ['uuid='])):
                 self.assertEqual(self.complete(line, path), words, line)
+
+    def test_every_verb_is_guessed(self):
+        """From what lacks its last letter, and from what has one too many."""
+        verbs = list(self.page)
+        self.assertGreater(len(verbs), 20)
+        for verb in verbs:
+            thing, word = verb.split()
+            for typed in ((thing, word + 'e'), (thing, word[:-1]), (thing + 's', word)):
+                ran = nvmfctl(*typed)
+                self.assertEqual(ran.returncode, MISTAKEN, typed)
+                meant = verb if typed[0] == thing else thing
+                self.assertIn(f"did you mean '{meant}'?", ran.stderr, typed)
 
     def test_every_method_has_a_verb_or_a_reason(self):
         called = {name for file in (daemon.ROOT / 'tools/nvmfctl').glob('*.c')

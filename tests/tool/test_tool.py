@@ -124,11 +124,11 @@ class Identify(ToolCase):
         o = self.json('id-ctrl')
         self.assertEqual(o['subnqn'], self.target.nqn)
         self.assertEqual(o['mn'], 'nvmfd')
-        self.assertEqual(o['ver'], 0x10400)
+        self.assertEqual(o['ver'], 0x20100)
         self.assertEqual(o['mdts'], 8)
         self.assertGreater(o['cntlid'], 0)
         text = self.ok('id-ctrl').decode()
-        self.assertRegex(text, r'ver +: 1\.4\.0\n')
+        self.assertRegex(text, r'ver +: 2\.1\.0\n')
         self.assertIn('serial number', self.ok('id-ctrl', '-H').decode())
 
     def test_raw_bytes_are_the_fields(self):

@@ -59,7 +59,8 @@ int client_default_path(char *path, size_t size)
 static int fail_connect(const char *path)
 {
 	if (errno == ENOENT || errno == ECONNREFUSED)
-		fail("no daemon takes calls at %s; is nvmfd running? say where with --socket", path);
+		fail("no daemon takes calls at %s; is nvmfd running? say where with --socket; "
+		     "nvmfd --kernel takes none", path);
 	else
 		fail("%s: %s", path, strerror(errno));
 	return NO_DAEMON;

@@ -141,19 +141,28 @@ int show_devices(const struct request *r)
 
 /* ---- lists of which each subsystem has a part --------------------------------------------------- */
 
+/* What a method says of subsystems; NULL after a sentence, and where the one that is named is
+ * not among them. */
+static json_t *fetch_subsystems(const struct request *r, const char *method)
+{
+	json_t *all = client_call(r->fd, method, NULL);
+
+	if (!all || !r->name || find(all, "nqn", r->name))
+		return all;
+	json_decref(all);
+	fail("there is no subsystem '%s'", r->name);
+	return NULL;
+}
+
 /* Of the subsystem that is named, or of all. */
 static int show_parts(const struct request *r, const char *part, const struct column *columns,
 		      json_t *(*row)(const json_t *subsystem, const json_t *element))
 {
-	json_t *all = client_call(r->fd, "nvmfd_get_subsystems", NULL), *rows, *s, *element;
+	json_t *all = fetch_subsystems(r, "nvmfd_get_subsystems"), *rows, *s, *element;
 	size_t i, k;
 
 	if (!all)
 		return -1;
-	if (r->name && !find(all, "nqn", r->name)) {
-		json_decref(all);
-		return fail("there is no subsystem '%s'", r->name);
-	}
 	rows = json_array();
 	json_array_foreach(all, i, s)
 		json_array_foreach(json_object_get(s, part), k, element)
@@ -165,8 +174,8 @@ static int show_parts(const struct request *r, const char *part, const struct co
 
 static const struct column namespace_columns[] = {
 	{ "nsid", "NSID", false }, { "device", "DEVICE", false }, { "size", "SIZE", true },
-	{ "block_size", "BLOCK", false }, { "uuid", "UUID", false },
-	{ "subsystem", "SUBSYSTEM", false }, { NULL, NULL, false },
+	{ "block_size", "BLOCK", false }, { "write_protected", "PROTECTED", false },
+	{ "uuid", "UUID", false }, { "subsystem", "SUBSYSTEM", false }, { NULL, NULL, false },
 };
 
 static json_t *namespace_row(const json_t *s, const json_t *ns)
@@ -233,7 +242,7 @@ int show_ports(const struct request *r)
 
 static const struct column referral_columns[] = {
 	{ "address", "ADDRESS", false }, { "service", "SERVICE", false }, { "nqn", "NQN", false },
-	{ NULL, NULL, false },
+	{ "portid", "PORT ID", true }, { NULL, NULL, false },
 };
 
 int show_referrals(const struct request *r)
@@ -247,9 +256,10 @@ int show_referrals(const struct request *r)
 	json_array_foreach(all, i, referral) {
 		const json_t *address = json_object_get(referral, "address");
 
-		json_array_append_new(rows, json_pack("{s:s, s:s, s:s}", "address",
+		json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:o}", "address",
 			text_of(address, "traddr"), "service", text_of(address, "trsvcid"), "nqn",
-			text_of(referral, "subnqn")));
+			text_of(referral, "subnqn"), "portid",
+			json_integer(json_integer_value(json_object_get(referral, "portid")))));
 	}
 	json_decref(all);
 	return table_print(referral_columns, rows, r->as_json);
@@ -285,16 +295,12 @@ static int add_queues(const struct request *r, json_t *rows, const char *nqn)
 
 int show_queues(const struct request *r)
 {
-	json_t *all = client_call(r->fd, "nvmf_get_subsystems", NULL), *rows, *s;
+	json_t *all = fetch_subsystems(r, "nvmf_get_subsystems"), *rows, *s;
 	int failed = 0;
 	size_t i;
 
 	if (!all)
 		return -1;
-	if (r->name && !find(all, "nqn", r->name)) {
-		json_decref(all);
-		return fail("there is no subsystem '%s'", r->name);
-	}
 	rows = json_array();
 	json_array_foreach(all, i, s)
 		if (!failed && is_wanted(r, text_of(s, "nqn")))

@@ -70,12 +70,16 @@ static const struct word new_ns_keys[] = {
 	KEY("nguid", "nguid", "its NGUID, 32 hexadecimal digits; likewise"),
 	KEY("eui64", "eui64", "its EUI-64, 16 hexadecimal digits; likewise"),
 	KEY("read-only", "read_only", "yes: hosts may not write", .kind = WORD_YES),
+	KEY("write-protected", "write_protected", "yes: likewise, until a host lifts it (feature 84h)",
+	    .kind = WORD_YES),
 	KEY("hidden", "hidden", "yes: seen by the hosts of `ns allow` alone", .kind = WORD_YES),
 	WORDS_END,
 };
 static const struct word set_ns_keys[] = {
 	KEY("device", "device", "another device", .lists = "device"),
 	KEY("read-only", "read_only", "yes: hosts may not write", .kind = WORD_YES),
+	KEY("write-protected", "write_protected", "yes: likewise, until a host lifts it (feature 84h)",
+	    .kind = WORD_YES),
 	KEY("hidden", "hidden", "yes: seen by the hosts of `ns allow` alone", .kind = WORD_YES),
 	WORDS_END,
 };
@@ -213,7 +217,9 @@ static const struct word referral_address[] = {
 	WORDS_END,
 };
 static const struct word referral_keys[] = {
-	KEY("nqn", "subnqn", "its NQN; unless given, the well-known one"), WORDS_END,
+	KEY("nqn", "subnqn", "its NQN; unless given, the well-known one"),
+	KEY("port-id", "portid", "the number of its port, as told to hosts", .kind = WORD_NUMBER),
+	WORDS_END,
 };
 
 static const char over_tcp[] = "{\"address\": {\"trtype\": \"TCP\"}}";
@@ -224,6 +230,17 @@ static const struct verb referral_verbs[] = {
 	     .places = referral_address, .keys = referral_keys, .fixed = over_tcp),
 	CALL("remove", "Refer them there no more", "nvmf_discovery_remove_referral",
 	     .places = referral_address, .fixed = over_tcp),
+	VERBS_END,
+};
+
+/* ---- the discovery subsystem ----------------------------------------------------------------------- */
+
+static const struct word discovery_name[] = { PLACE("NQN", "nqn", "its name"), WORDS_END };
+
+static const struct verb discovery_verbs[] = {
+	CALL("show", "Say what it is called", "nvmfd_get_discovery"),
+	CALL("set", "Give it a name of its own, or the well-known one again", "nvmfd_set_discovery",
+	     .places = discovery_name),
 	VERBS_END,
 };
 
@@ -281,6 +298,7 @@ const struct object objects[] = {
 	{ "queue", "Queues that hosts have", queue_verbs },
 	{ "device", "Devices", device_verbs },
 	{ "referral", "Other discovery controllers that hosts are told of", referral_verbs },
+	{ "discovery", "The discovery subsystem, which every port answers", discovery_verbs },
 	{ "save", "Write what runs to a file", save_verbs },
 	{ "reload", "Read the daemon's file again", reload_verbs },
 	{ "log", "How much the daemon logs", log_verbs },

@@ -227,12 +227,21 @@ ok_guest() {
 	is "the guest's job ended by itself" $status 0
 }
 
+# answer QUESTION COMMAND...: of the guest's ask.
+answer() {
+	local question=$1
+	shift
+	{ echo "$question"; "$@"; } 2>&1 |
+		dd of="$WORK/store/answers" bs=4096 count=1 iflag=fullblock conv=sync,notrunc 2>/dev/null
+}
+
 cut_power() { kill -TERM $runner; }
 
 # --- the guest's side ---------------------------------------------------------------------
 
 guest_main() { # FUNCTION [ARG]...
 	WORK=/tmp ADDRESS=$MACHINE
+	exec {output}>&1
 	if [ $PEER = nvmet ]; then
 		ADDRESS=127.0.0.1 DPORT=$PORT TOLD=127.0.0.1 NAMESPACE=none CALLER=0
 		target
@@ -254,6 +263,31 @@ still_running() {
 # tell COMMAND...: has the machine run it; with the kernel's target we are the machine.
 tell() {
 	if [ $PEER = nvmet ]; then "$@"; else echo "@$*"; fi
+}
+
+# ask COMMAND...: prints what that prints on the machine.  The answer comes by a file
+# that is namespace $ANSWERS, so that every kind of guest has it.
+ask() {
+	[ $PEER != nvmet ] || { "$@"; return; }
+	local question=$EPOCHREALTIME
+	echo "@answer $question $*" >&$output
+	within 30 answered $question && tail -n +2 /tmp/answer | tr -d '\0'
+}
+
+answered() { # QUESTION
+	dd if="$(device $ANSWERS)" of=/tmp/answer bs=4096 count=1 iflag=direct
+	[ "$(head -n 1 /tmp/answer)" = "$1" ]
+}
+
+# get KEY COMMAND...: a value of nvme-cli's JSON.
+get() {
+	local key=$1
+	shift
+	nvme "$@" -o json | python3 -c 'import json, sys
+value = json.load(sys.stdin)
+for key in sys.argv[1].split("/"):
+    value = value[int(key) if key.isdigit() else key]
+print(value)' "$key"
 }
 
 connect() { nvme connect -t tcp -a "$ADDRESS" -s "$PORT" -n "$NQN" "$@"; }
@@ -300,6 +334,8 @@ verify() {
 # What the kernel may say at "warning" and above; jobs add to it with may_say.
 MAY_SAY=(
 	'vec0: Budget exhausted after napi rescheduled'	# User-Mode Linux's network card
+	# It knows no scopes of commands, which NVMe 2 has in the effects log.
+	'command:[0-9a-f]+ has unusual effects:'
 	'hrtimer: interrupt took' 'long keepalive RTT'	# a busy machine
 )
 WITHOUT_PATH=('no usable path - requeuing I/O' 'nvme_ns_head_submit_bio: [0-9]+ callbacks suppressed')

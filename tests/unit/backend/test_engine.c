@@ -243,6 +243,30 @@ static void what_exceeds_the_depth_waits_in_order(void **state)
 	close(fd);
 }
 
+/* The last of more than may be under way at once; not the first, which has begun. */
+static void what_waits_can_be_taken_back(void **state)
+{
+	struct io_engine *e = *state;
+	enum { COUNT = 3 * DEPTH, KEPT = COUNT - DEPTH };
+	struct call *c = calloc(COUNT, sizeof(*c));
+	char b[512] = { 0 };
+	int fd = scratch_file(0);
+
+	for (int i = 0; i < COUNT; i++)
+		submit(e, &c[i], IO_WRITE, fd, 512 * (uint64_t)i, b, sizeof(b));
+	assert_int_equal(io_engine_cancel(e, &c[0].r), -EBUSY);
+	for (int i = COUNT - 1; i >= KEPT; i--)
+		assert_int_equal(io_engine_cancel(e, &c[i].r), 0);
+	assert_int_equal(io_engine_cancel(e, &c[KEPT].r), -EBUSY);
+	assert_false(c[KEPT].has_ended);
+	drain_to(e, 0);
+	for (int i = 0; i < COUNT; i++)
+		assert_int_equal(c[i].result, i < KEPT ? 512 : -ECANCELED);
+	assert_int_equal(lseek(fd, 0, SEEK_END), 512 * KEPT);
+	free(c);
+	close(fd);
+}
+
 /* Far more at once than the rings have room for. */
 static int flood(unsigned int variant)
 {
@@ -762,6 +786,7 @@ int main(void)
 		EACH(errors_come_through_reap),
 		EACH(write_beyond_a_limit_fails),
 		EACH(what_exceeds_the_depth_waits_in_order),
+		EACH(what_waits_can_be_taken_back),
 		EACH(hung_device_holds_up_nobody),
 		EACH(hung_syncs_hold_up_no_transfer),
 		EACH(a_word_from_another_thread_wakes),

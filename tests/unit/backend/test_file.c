@@ -6,6 +6,7 @@
 
 #include <linux/fiemap.h>
 #include <linux/fs.h>
+#include <linux/loop.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/ioctl.h>
@@ -36,6 +37,19 @@ ssize_t pwritev2(int fd, const struct iovec *v, int n, off_t at, int flags)
 	return syscall(SYS_pwritev2, fd, v, n, at, 0, flags);
 }
 
+/* A kernel, or a filesystem, that has no such call for these modes. */
+static atomic_int refused_modes, refusal, seen_fallocates;
+
+int fallocate(int fd, int mode, off_t offset, off_t length)
+{
+	atomic_fetch_add(&seen_fallocates, 1);
+	if (mode & atomic_load(&refused_modes)) {
+		errno = atomic_load(&refusal);
+		return -1;
+	}
+	return (int)syscall(SYS_fallocate, fd, mode, offset, length);
+}
+
 /* A file of SIZE bytes by name; the tests are one process after another. */
 static char path[64];
 
@@ -56,6 +70,8 @@ static int setup(void **state)
 	atomic_store(&failing_sync, 0);
 	atomic_store(&seen_syncs, 0);
 	atomic_store(&seen_durable, 0);
+	atomic_store(&refused_modes, 0);
+	atomic_store(&seen_fallocates, 0);
 	return 0;
 }
 
@@ -123,6 +139,153 @@ static void keeps_what_is_written(void **state)
 {
 	for (size_t i = 0; i < sizeof(hows) / sizeof(hows[0]); i++)
 		write_and_read(&hows[i]);
+}
+
+static blkcnt_t blocks_taken(void)
+{
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, SIZE);
+	return st.st_blocks;
+}
+
+static void assert_bytes(struct bed *bed, struct backend *b, uint64_t from, uint64_t to,
+			 char value)
+{
+	char *data = aligned_alloc(4096, 4096);
+
+	/* Of what io_uring's kernel side writes valgrind sees nothing. */
+	memset(data, value + 1, 4096);
+	for (; from < to; from += 4096) {
+		assert_int_equal(bed_run(bed, b, BACKEND_READ, 0, from, data, 4096), 0);
+		for (int i = 0; i < 4096; i++)
+			assert_int_equal(data[i], value);
+	}
+	free(data);
+}
+
+static void zero_and_give_back(const struct how *how)
+{
+	struct backend_spec s = spec_of(path);
+	char *data = aligned_alloc(4096, SIZE);
+	struct backend *b;
+	struct bed bed;
+	blkcnt_t before;
+
+	bed_open(&bed, how->engine);
+	s.direct = how->direct;
+	s.block_size = 4096;
+	b = must_open(&s);
+	memset(data, 'q', SIZE);
+	assert_int_equal(bed_run(&bed, b, BACKEND_WRITE, BACKEND_FUA, 0, data, SIZE), 0);
+	before = blocks_taken();
+	assert_int_equal(bed_run(&bed, b, BACKEND_ZERO, 0, 65536, NULL, 131072), 0);
+	assert_in_range(blocks_taken(), before, before + 64);
+	assert_int_equal(bed_run(&bed, b, BACKEND_ZERO, BACKEND_DEALLOCATE, SIZE / 2, NULL,
+				 SIZE / 2), 0);
+	assert_in_range(blocks_taken(), 0, before - SIZE / 2 / 512);
+	assert_bytes(&bed, b, 0, 65536, 'q');
+	assert_bytes(&bed, b, 65536, 65536 + 131072, 0);
+	assert_bytes(&bed, b, 65536 + 131072, SIZE / 2, 'q');
+	assert_bytes(&bed, b, SIZE / 2, SIZE, 0);
+	backend_close(b);
+	bed_close(&bed);
+	free(data);
+}
+
+static void zeros_are_written_without_data(void **state)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	bool is_able = !syscall(SYS_fallocate, fd, FALLOC_FL_KEEP_SIZE | FALLOC_FL_ZERO_RANGE,
+				0, 4096);
+
+	close(fd);
+	if (!is_able)
+		NOT_HERE("this filesystem writes no zeros without data");
+	for (size_t i = 0; i < sizeof(hows) / sizeof(hows[0]); i++)
+		zero_and_give_back(&hows[i]);
+}
+
+/* Somebody else has to write them then; a filesystem is asked once. */
+static void what_can_not_zero_says_so(void **state)
+{
+	struct backend *b = open_path();
+	struct bed bed;
+
+	bed_open(&bed, IO_ENGINE_THREADS);
+	atomic_store(&refused_modes, FALLOC_FL_ZERO_RANGE);
+	atomic_store(&refusal, EINVAL);
+	assert_int_equal(bed_run(&bed, b, BACKEND_ZERO, 0, 0, NULL, 512), -EOPNOTSUPP);
+	assert_int_equal(bed_run(&bed, b, BACKEND_ZERO, 0, 0, NULL, 512), -EOPNOTSUPP);
+	assert_int_equal(seen_fallocates, 2);	/* another range might do */
+	atomic_store(&refusal, EOPNOTSUPP);
+	assert_int_equal(bed_run(&bed, b, BACKEND_ZERO, 0, 0, NULL, 512), -EOPNOTSUPP);
+	assert_int_equal(bed_run(&bed, b, BACKEND_ZERO, 0, 0, NULL, 512), -EOPNOTSUPP);
+	assert_int_equal(seen_fallocates, 3);
+	assert_int_equal(bed_run(&bed, b, BACKEND_ZERO, BACKEND_DEALLOCATE, 0, NULL, 4096), 0);
+	assert_int_equal(seen_fallocates, 4);
+	atomic_store(&refused_modes, FALLOC_FL_PUNCH_HOLE);
+	atomic_store(&refusal, ENOSPC);
+	assert_int_equal(bed_run(&bed, b, BACKEND_ZERO, BACKEND_DEALLOCATE, 0, NULL, 4096),
+			 -ENOSPC);
+	backend_close(b);
+	bed_close(&bed);
+}
+
+static void preferences_are_of_the_filesystem(void **state)
+{
+	struct backend *b = open_path();
+	struct stat st;
+
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(b->info.write_unit, st.st_blksize);
+	assert_int_equal(b->info.deallocate_unit, st.st_blksize);
+	backend_close(b);
+}
+
+/* A loop device of blocks of 4096 bytes; -1: there is none to be had. */
+static int open_loop(char name[32])
+{
+	struct loop_config config = { .block_size = 4096 };
+	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC), number, loop, file;
+
+	if (control < 0)
+		return -1;
+	number = ioctl(control, LOOP_CTL_GET_FREE);
+	close(control);
+	snprintf(name, 32, "/dev/loop%d", number);
+	loop = number < 0 ? -1 : open(name, O_RDWR | O_CLOEXEC);
+	if (loop < 0)
+		return -1;
+	file = open(path, O_RDWR | O_CLOEXEC);
+	config.fd = (unsigned int)file;
+	config.info.lo_flags = LO_FLAGS_AUTOCLEAR;
+	if (file < 0 || ioctl(loop, LOOP_CONFIGURE, &config)) {
+		close(loop);
+		loop = -1;
+	}
+	close(file);
+	return loop;
+}
+
+static void preferences_are_of_the_device(void **state)
+{
+	char name[32] = "";
+	struct backend_spec s = spec_of(name);
+	int loop = open_loop(name);
+	struct backend *b;
+
+	if (loop < 0)
+		skip();
+	s.block_size = 0;
+	b = must_open(&s);
+	assert_int_equal(b->info.physical_block, 4096);
+	assert_int_equal(b->info.block_size, 4096);
+	assert_int_equal(b->info.write_unit, 4096);
+	assert_int_equal(b->info.io_boundary, 0);
+	backend_close(b);
+	close(loop);
 }
 
 static void flush_and_fua_sync(void **state)
@@ -207,6 +370,35 @@ static void a_failed_sync_is_never_forgotten(void **state)
 	assert_int_equal(bed_run(&bed, b, BACKEND_FLUSH, 0, 0, NULL, 0), -EIO);
 	failing_sync = 0;
 	assert_int_equal(bed_run(&bed, b, BACKEND_FLUSH, 0, 0, NULL, 0), -EIO);
+	backend_close(b);
+	bed_close(&bed);
+}
+
+/* Two write the same place: the second waits for the first, whom the kernel has; a flush
+ * is nobody's own. */
+static void what_waits_for_its_place_can_be_recalled(void **state)
+{
+	struct backend *b = open_path();
+	static char one[65536], two[65536], in[512];
+	struct bed_op first, second, third, flush;
+	struct bed bed;
+
+	bed_open(&bed, IO_ENGINE_THREADS);
+	memset(one, 1, sizeof(one));
+	memset(two, 2, sizeof(two));
+	bed_start(&bed, b, &first, BACKEND_WRITE, 0, 0, one, sizeof(one));
+	bed_start(&bed, b, &second, BACKEND_WRITE, 0, 0, two, sizeof(two));
+	bed_start(&bed, b, &flush, BACKEND_FLUSH, 0, 0, NULL, 0);
+	assert_int_equal(backend_cancel(b, &bed.lane, &first.op), -EBUSY);
+	assert_int_equal(backend_cancel(b, &bed.lane, &second.op), 0);
+	assert_int_equal(backend_cancel(b, &bed.lane, &flush.op), -EBUSY);
+	/* Behind both of them. */
+	bed_start(&bed, b, &third, BACKEND_READ, 0, 0, in, sizeof(in));
+	assert_int_equal(bed_wait(&bed, &first), 0);
+	assert_int_equal(bed_wait(&bed, &second), -ECANCELED);
+	assert_int_equal(bed_wait(&bed, &third), 0);
+	assert_int_equal(bed_wait(&bed, &flush), 0);
+	assert_memory_equal(in, one, sizeof(in));
 	backend_close(b);
 	bed_close(&bed);
 }
@@ -489,9 +681,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(keeps_what_is_written),
+		CASE(zeros_are_written_without_data),
+		CASE(what_can_not_zero_says_so),
+		CASE(preferences_are_of_the_filesystem),
+		CASE(preferences_are_of_the_device),
 		CASE(flush_and_fua_sync),
 		CASE(what_is_synced_is_on_the_disk),
 		CASE(a_failed_sync_is_never_forgotten),
+		CASE(what_waits_for_its_place_can_be_recalled),
 		CASE(a_file_made_shorter_is_an_error),
 		CASE(wrong_targets_are_refused),
 		CASE(default_block_size_suits_the_storage),

@@ -10,6 +10,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static struct backend *open_size(enum backend_kind kind, uint64_t size)
@@ -120,6 +121,36 @@ static void wrong_descriptions_are_refused(void **state)
 		"does not fit into memory");
 }
 
+#define SEVERAL 24u
+
+/* To the same page twice, by half pages, over the edge of one: in their order. */
+static void several_writes_at_once(uint64_t size)
+{
+	struct backend *b = open_size(BACKEND_MEMORY, size);
+	static uint8_t data[SEVERAL][8192], expected[SEVERAL * 4096], in[SEVERAL * 4096];
+	struct backend_write w[SEVERAL];
+
+	for (unsigned int i = 0; i < SEVERAL; i++) {
+		uint64_t offset = i % 5 ? i * 2048u : 4096;
+		uint32_t length = i % 3 ? 4096 : 8192;
+
+		memset(data[i], (int)i + 1, sizeof(data[i]));
+		memcpy(expected + offset, data[i], length);
+		w[i] = (struct backend_write){ offset, length, data[i] };
+	}
+	b->ops->write(b, w, SEVERAL);
+	assert_int_equal(run(b, BACKEND_READ, 0, in, sizeof(in)), 0);
+	assert_memory_equal(in, expected, sizeof(in));
+	b->ops->write(b, w, 0);
+	backend_close(b);
+}
+
+static void memory_takes_several_writes_at_once(void **state)
+{
+	several_writes_at_once(1 << 20);
+	several_writes_at_once(64 << 20);
+}
+
 /* Whole-block patterns, written and read by several threads at once. */
 #define BLOCKS 4
 #define TURNS 5000
@@ -132,6 +163,17 @@ struct tearer {
 	pthread_t id;
 };
 
+/* The same blocks from the last to the first, as writes of their own. */
+static void write_backwards(struct backend *b, const uint8_t *data, uint32_t n)
+{
+	struct backend_write w[BLOCKS];
+
+	for (uint32_t i = 0; i < n; i++)
+		w[i] = (struct backend_write){ (BLOCKS - 1 - i) * 4096u, 4096,
+					       data + i * 4096 };
+	b->ops->write(b, w, n);
+}
+
 static void *tear(void *argument)
 {
 	struct tearer *t = argument;
@@ -141,8 +183,11 @@ static void *tear(void *argument)
 		uint32_t n = 1 + turn % BLOCKS;
 
 		memset(data, t->pattern ^ turn, sizeof(data));
-		run(t->b, t->is_reader ? BACKEND_READ : BACKEND_WRITE,
-		    (uint64_t)(BLOCKS - n) * 4096, data, n * 4096);
+		if (!t->is_reader && turn % 2)
+			write_backwards(t->b, data, n);
+		else
+			run(t->b, t->is_reader ? BACKEND_READ : BACKEND_WRITE,
+			    (uint64_t)(BLOCKS - n) * 4096, data, n * 4096);
 		for (uint32_t i = 0; i < n; i++)
 			t->torn += memcmp(data + i * 4096, data + i * 4096 + 1,
 					  4095) != 0;
@@ -174,6 +219,13 @@ static void memory_never_tears_a_block(void **state)
 }
 
 /* ---- lending -------------------------------------------------------------------------- */
+
+static bool is_all(const uint8_t *at, uint8_t value, size_t n)
+{
+	while (n && at[n - 1] == value)
+		n--;
+	return !n;
+}
 
 static void lent_pages_are_the_storage(void **state)
 {
@@ -276,6 +328,39 @@ static void a_hold_ends_where_somebody_writes(void **state)
 	backend_close(b);
 }
 
+#define LONG_WRITE (40 * 4096u)
+
+static void *write_long(void *argument)
+{
+	static uint8_t data[LONG_WRITE];
+
+	memset(data, 'n', sizeof(data));
+	run(argument, BACKEND_WRITE, 0, data, sizeof(data));
+	return NULL;
+}
+
+/* A long write takes several pages at once, but has none while it waits for one. */
+static void a_writer_waits_with_nothing(void **state)
+{
+	struct backend *b = open_size(BACKEND_MEMORY, LONG_WRITE);
+	const uint8_t *at = backend_lend(b, 0);
+	pthread_t writer;
+
+	assert_int_equal(b->ops->hold(b, 3 * 4096, 4096, true), 4096);
+	pthread_create(&writer, NULL, write_long, b);
+	while (b->ops->hold(b, 3 * 4096, 4096, false))
+		b->ops->release(b, 3 * 4096, 4096);
+	assert_int_equal(b->ops->hold(b, 0, 3 * 4096, true), 3 * 4096);
+	assert_true(is_all(at, 'n', 3 * 4096));
+	assert_int_equal(b->ops->hold(b, 4 * 4096, 36 * 4096, true), 36 * 4096);
+	assert_true(is_all(at + 3 * 4096, 0, 37 * 4096));
+	b->ops->release(b, 4 * 4096, 36 * 4096);
+	b->ops->release(b, 0, 4 * 4096);
+	pthread_join(writer, NULL);
+	assert_true(is_all(at, 'n', LONG_WRITE));
+	backend_close(b);
+}
+
 /* ---- another size ------------------------------------------------------------------------ */
 
 static void resized(struct backend *b, uint64_t bytes, uint64_t expected)
@@ -284,13 +369,6 @@ static void resized(struct backend *b, uint64_t bytes, uint64_t expected)
 
 	assert_int_equal(backend_resize(b, bytes, &now), 0);
 	assert_int_equal(now, expected);
-}
-
-static bool is_all(const uint8_t *at, uint8_t value, size_t n)
-{
-	while (n && at[n - 1] == value)
-		n--;
-	return !n;
 }
 
 /* From nothing that fills a page to many MiB and back; what was cut off is zeros. */
@@ -371,6 +449,108 @@ static void blocks_stay_whole_while_it_shrinks(void **state)
 	backend_close(b);
 }
 
+/* ---- zeros ------------------------------------------------------------------------- */
+
+static int zero(struct backend *b, unsigned int flags, uint64_t offset, uint32_t length)
+{
+	struct backend_op op = { .opcode = BACKEND_ZERO, .flags = flags, .offset = offset,
+				 .length = length };
+
+	return backend_submit(b, NULL, &op);
+}
+
+/* Pages from here on that take memory. */
+static unsigned int resident(const void *at, size_t pages)
+{
+	unsigned char is_there[1024];
+	unsigned int n = 0;
+
+	assert_in_range(pages, 1, sizeof(is_there));
+	assert_int_equal(mincore((void *)(uintptr_t)at, pages * 4096, is_there), 0);
+	for (size_t i = 0; i < pages; i++)
+		n += is_there[i] & 1;
+	return n;
+}
+
+static void fill(struct backend *b, uint64_t size)
+{
+	static uint8_t data[1 << 20];
+
+	memset(data, 'z', sizeof(data));
+	for (uint64_t at = 0; at < size; at += sizeof(data))
+		assert_int_equal(run(b, BACKEND_WRITE, at, data, sizeof(data)), 0);
+}
+
+/* At any place: all of the range and nothing beside it. */
+static void memory_zeroes_what_it_is_asked_to(void **state)
+{
+	static const struct { uint32_t offset, length; } rows[] = {
+		{ 0, 512 }, { 512, 1024 }, { 3584, 1024 }, { 0, 4096 }, { 4096, 8192 },
+		{ 512, 8192 }, { 1024, 4608 }, { (1 << 20) - 512, 512 }, { 0, 1 << 20 },
+	};
+
+	for (unsigned int flags = 0; flags <= BACKEND_DEALLOCATE; flags += BACKEND_DEALLOCATE)
+		for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+			struct backend *b = open_size(BACKEND_MEMORY, 1 << 20);
+			const uint8_t *at = backend_lend(b, 0);
+			uint32_t end = rows[i].offset + rows[i].length;
+
+			fill(b, 1 << 20);
+			assert_int_equal(zero(b, flags, rows[i].offset, rows[i].length), 0);
+			assert_true(is_all(at, 'z', rows[i].offset));
+			assert_true(is_all(at + rows[i].offset, 0, rows[i].length));
+			assert_true(is_all(at + end, 'z', (1 << 20) - end));
+			backend_close(b);
+		}
+}
+
+static void deallocated_pages_take_no_memory(void **state)
+{
+	struct backend *b = open_size(BACKEND_MEMORY, 4 << 20);
+	const uint8_t *at = backend_lend(b, 0);
+
+	fill(b, 4 << 20);
+	assert_int_equal(zero(b, 0, 0, 4 << 20), 0);
+	assert_int_equal(resident(at, 1024), 1024);
+	assert_int_equal(zero(b, BACKEND_DEALLOCATE, 512, (4 << 20) - 512), 0);
+	assert_in_range(resident(at + 4096, 1023), 0, 0);
+	backend_close(b);
+}
+
+/* What grew has fewer locks than pages, and several threads want many of them. */
+static void *keep_discarding(void *argument)
+{
+	struct tearer *t = argument;
+
+	for (int turn = 0; turn < TURNS; turn++)
+		zero(t->b, BACKEND_DEALLOCATE, (uint64_t)((turn + t->pattern) % 7) * 8192,
+		     1 << 20);
+	return NULL;
+}
+
+static void who_discards_waits_for_nobody_who_waits_for_him(void **state)
+{
+	struct backend *b = open_size(BACKEND_MEMORY, BLOCKS * 4096);
+	struct tearer t[5];
+	uint64_t now;
+
+	if (backend_resize(b, 2 << 20, &now)) {
+		backend_close(b);
+		NOT_HERE("there is no room to grow into");
+	}
+	for (int i = 0; i < 5; i++) {
+		t[i] = (struct tearer){ .b = b, .is_reader = i == 2, .pattern = (uint8_t)i };
+		pthread_create(&t[i].id, NULL, i < 2 ? keep_discarding : tear, &t[i]);
+	}
+	for (int i = 0; i < 5; i++) {
+		pthread_join(t[i].id, NULL);
+		assert_int_equal(t[i].torn, 0);
+	}
+	backend_close(b);
+}
+
+/* ---- pages of 2 MiB ---------------------------------------------------------------- */
+
 /* Of the mapping that holds this address: what the kernel was advised of it. */
 static bool is_to_be_huge(const void *address)
 {
@@ -420,11 +600,16 @@ int main(void)
 		cmocka_unit_test(lent_pages_are_the_storage),
 		cmocka_unit_test(held_pages_do_not_change),
 		cmocka_unit_test(a_hold_ends_where_somebody_writes),
+		cmocka_unit_test(a_writer_waits_with_nothing),
+		cmocka_unit_test(memory_takes_several_writes_at_once),
 		cmocka_unit_test(memory_never_tears_a_block),
 		cmocka_unit_test(memory_grows_and_shrinks),
 		cmocka_unit_test(late_writes_do_not_come_back),
 		cmocka_unit_test(memory_can_not_grow_for_ever),
 		cmocka_unit_test(blocks_stay_whole_while_it_shrinks),
+		cmocka_unit_test(memory_zeroes_what_it_is_asked_to),
+		cmocka_unit_test(deallocated_pages_take_no_memory),
+		cmocka_unit_test(who_discards_waits_for_nobody_who_waits_for_him),
 		cmocka_unit_test(memory_asks_for_huge_pages_where_all_of_it_fits),
 		cmocka_unit_test(null_reads_zeros),
 		cmocka_unit_test(wrong_descriptions_are_refused),

@@ -51,6 +51,11 @@ static void each_kind_has_its_own_delay(void **state)
 	b = delayed(0, 0, 10);
 	assert_true(b->info.is_immediate);
 	backend_close(b);
+	b = wrap(BACKEND_MEMORY, 1, &(struct backend_wrapper){
+		.kind = BACKEND_DELAY, .ms = { [BACKEND_ZERO] = 50 } });
+	assert_true(b->info.is_immediate);
+	assert_true(time_of(&bed, b, BACKEND_ZERO) >= 50);
+	backend_close(b);
 	bed_close(&bed);
 }
 
@@ -158,12 +163,14 @@ static int run(struct backend *b, enum backend_opcode opcode, uint64_t offset)
 static void chosen_operations_fail(void **state)
 {
 	struct backend *b = failing((struct backend_wrapper){
-		.error = { [BACKEND_WRITE] = ENOSPC, [BACKEND_FLUSH] = EIO } });
+		.error = { [BACKEND_WRITE] = ENOSPC, [BACKEND_FLUSH] = EIO,
+			   [BACKEND_ZERO] = EACCES } });
 
 	assert_true(b->info.is_immediate);
 	assert_int_equal(run(b, BACKEND_READ, 0), 0);
 	assert_int_equal(run(b, BACKEND_WRITE, 0), -ENOSPC);
 	assert_int_equal(run(b, BACKEND_FLUSH, 0), -EIO);
+	assert_int_equal(run(b, BACKEND_ZERO, 0), -EACCES);
 	backend_close(b);
 }
 

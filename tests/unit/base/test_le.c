@@ -63,6 +63,7 @@ static void status_field(void **state)
 {
 	assert_int_equal(le16_get(nvme_status_field(NVME_INVALID_FIELD | NVME_DNR)), 0x8004);
 	assert_int_equal(le16_get(nvme_status_field(NVME_CONNECT_INVALID_PARAMETERS)), 0x0304);
+	assert_int_equal(le16_get(nvme_status_field(NVME_INVALID_FIELD | NVME_MORE)), 0x4004);
 	for (unsigned int i = 0; i < 0x800; i++) {
 		uint16_t plain = (uint16_t)i, dnr = (uint16_t)(i | NVME_DNR);
 

@@ -24,7 +24,7 @@ static const char *const whats[] = {
 	[CONFIG_SUBSYSTEM] = "subsystem", [CONFIG_ADDRESS] = "address",
 	[CONFIG_ALLOWED_HOST] = "allowed", [CONFIG_NAMESPACE] = "namespace", [CONFIG_VIEWER] = "viewer",
 	[CONFIG_PORT] = "port", [CONFIG_ANA_GROUP] = "group", [CONFIG_REFERRAL] = "referral",
-	[CONFIG_EXPORT] = "export",
+	[CONFIG_EXPORT] = "export", [CONFIG_DISCOVERY] = "discovery",
 };
 
 /* Its name, for those that have one. */
@@ -33,6 +33,7 @@ static const char *name_of(const struct config_change *c)
 	const void *thing = c->after ? c->after : c->before;
 
 	switch (c->what) {
+	case CONFIG_DISCOVERY:
 	case CONFIG_ADDRESS:
 	case CONFIG_ALLOWED_HOST:
 	case CONFIG_VIEWER:
@@ -158,6 +159,21 @@ static void ours_alone(void **state)
 		       "add viewer a s 3\n");
 }
 
+static void ours_by_what_it_means(void **state)
+{
+	assert_changes("{'subsystems':[{'nqn':'s','namespaces':[{'nsid':1},{'nsid':2},{'nsid':3}]},{'nqn':'t'}],"
+		       "'nvmfd':{'subsystems':[{'nqn':'t','nn':3},{'nqn':'s','nn':5,'namespaces':"
+		       "[{'nsid':1,'eui64':'0011223344556677'},{'nsid':2,'eui64':'00112233445566aa'},"
+		       "{'nsid':3}]}]}}",
+		       "{'subsystems':[{'nqn':'s','namespaces':[{'nsid':1},{'nsid':2},{'nsid':3}]},{'nqn':'t'}],"
+		       "'nvmfd':{'subsystems':[{'nqn':'t','nn':4},{'nqn':'s','nn':5,'namespaces':"
+		       "[{'nsid':1,'eui64':'1011223344556677'},{'nsid':2,'eui64':'00112233445566AA'},"
+		       "{'nsid':3,'eui64':'2011223344556677'}]}]}}",
+		       "change subsystem t - 0\n"
+		       "change namespace  s 1\n"
+		       "change namespace  s 3\n");
+}
+
 /* Before anything is added, so that its name or address is free. */
 static void replaced(void **state)
 {
@@ -178,6 +194,7 @@ int main(void)
 		cmocka_unit_test(everything_removed),
 		cmocka_unit_test(everything_changed),
 		cmocka_unit_test(ours_alone),
+		cmocka_unit_test(ours_by_what_it_means),
 		cmocka_unit_test(replaced),
 	};
 

@@ -184,8 +184,10 @@ static const struct bad {
 	{ "{'subsystems':[{'nqn':'nqn.2014-08.org.nvmexpress.discovery'}]}",
 	  "f: subsystems[0].nqn: found 'nqn.2014-08.org.nvmexpress.discovery', expected a name of 1 to 223 bytes"
 	  " without control characters and slashes, other than that of the discovery subsystem\n" },
-	{ "{'discovery':{'nqn':'mine'}}", "f: discovery.nqn: found 'mine', expected"
-	  " 'nqn.2014-08.org.nvmexpress.discovery': nvmfd has no other name for it\n" },
+	{ "{'discovery':{'nqn':'a/b'}}", "f: discovery.nqn: found 'a/b', expected a name of 1 to 223 bytes"
+	  " without control characters and slashes\n" },
+	{ "{'discovery':{'nqn':'s'},'subsystems':[{'nqn':'t'},{'nqn':'s'}]}",
+	  "f: discovery.nqn: found 's', expected another name than that of subsystems[1]\n" },
 	/* What can't be enforced; secrets are never shown. */
 	{ "{'hosts':[{'nqn':'h','dhchap':{'key':'DHHC-1:00:hush:','ctrl_key':'DHHC-1:00:hush:'}}]}",
 	  "f: hosts[0].dhchap.key: found a secret, expected '': nvmfd can't authenticate hosts yet\n"
@@ -207,7 +209,7 @@ static const struct bad {
 	/* Ports. */
 	{ "{'ports':[{'portid':65536,'addr':{'traddr':'localhost','trsvcid':'65536','trtype':'tcp',"
 	  "'adrfam':'ib'},'param':{'max_queue_size':'-2'},'ana_groups':[{'grpid':0,'ana':{'state':'good'}}]}]}",
-	  "f: ports[0].portid: found 65536, expected a number from 1 to 65535\n"
+	  "f: ports[0].portid: found 65536, expected a number from 0 to 65535\n"
 	  "f: ports[0].addr.traddr: found 'localhost', expected an IPv4 or IPv6 address\n"
 	  "f: ports[0].addr.trsvcid: found '65536', expected a number from 0 to 65535\n"
 	  "f: ports[0].addr.adrfam: found 'ib', expected 'ipv4' or 'ipv6'\n"
@@ -216,7 +218,7 @@ static const struct bad {
 	  "f: ports[0].ana_groups[0].ana.state: found 'good', expected 'optimized', 'non-optimized',"
 	  " 'inaccessible', 'persistent-loss' or 'change'\n" },
 	{ "{'ports':[{}]}", "f: ports[0].addr: found nothing, expected an object\n"
-			    "f: ports[0].portid: found nothing, expected a number from 1 to 65535\n" },
+			    "f: ports[0].portid: found nothing, expected a number from 0 to 65535\n" },
 	/* Subsystems. */
 	{ "{'subsystems':[{'nqn':'s','attr':{'serial':'','model':'\\u00e9','firmware':'123456789','version':'1.',"
 	  "'cntlid_min':0,'cntlid_max':'0xfff0','ieee_oui':'0x1000000','qid_max':'many'}}]}",
@@ -246,11 +248,11 @@ static const struct bad {
 	  "f: nvmfd.engine: found 'steam', expected auto, uring or threads\n"
 	  "f: nvmfd.association_timeout: found 0, expected a number of seconds from 1 to 86400\n"
 	  "f: nvmfd.poll: found a list, expected a number from 0 to 1000000\n"
-	  "f: nvmfd.queue-entries: found an unknown key, expected devices, discovery_only or subsystems,"
+	  "f: nvmfd.queue-entries: found an unknown key, expected devices, discovery_only, referrals or subsystems,"
 	  " or an option of nvmfd\n"
-	  "f: nvmfd.foreground: found an unknown key, expected devices, discovery_only or subsystems,"
+	  "f: nvmfd.foreground: found an unknown key, expected devices, discovery_only, referrals or subsystems,"
 	  " or an option of nvmfd\n"
-	  "f: nvmfd.workerss: found an unknown key, expected devices, discovery_only or subsystems,"
+	  "f: nvmfd.workerss: found an unknown key, expected devices, discovery_only, referrals or subsystems,"
 	  " or an option of nvmfd\n" },
 	{ "{'nvmfd':{'devices':[{'name':'a/b','device':'tape:1M'},{'name':'c','device':'ramdisk:1M?nsid=2'}]}}",
 	  "f: nvmfd.devices[0].name: found 'a/b', expected 1 to 64 printable ASCII characters without slashes\n"

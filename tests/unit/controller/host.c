@@ -40,7 +40,7 @@ static void accept_host(void *argument)
 {
 	struct arrival *a = argument;
 
-	target_accept(a->station, a->fd, a->rig->port_id);
+	target_accept(a->station, a->fd, a->rig->port_key);
 }
 
 /* One step of the connection; false: it has ended. */
@@ -83,8 +83,8 @@ void host_send(struct rig_host *h)
 	assert_int_equal(qpair_send(&h->qpair), QPAIR_IDLE);
 }
 
-struct capsule *host_submit(struct rig_host *h, const struct nvme_sqe *sqe, void *data,
-			    uint32_t length)
+struct capsule *host_queue(struct rig_host *h, const struct nvme_sqe *sqe, void *data,
+			   uint32_t length)
 {
 	unsigned int i = h->next++ % RIG_CAPSULES;
 	struct capsule *c = &h->capsules[i];
@@ -96,6 +96,14 @@ struct capsule *host_submit(struct rig_host *h, const struct nvme_sqe *sqe, void
 	c->sqe.cid = le16_of((uint16_t)i);
 	h->has_ended[i] = false;
 	assert_int_equal(tcp_host_submit(&h->qpair.tcp, c, to_controller), 0);
+	return c;
+}
+
+struct capsule *host_submit(struct rig_host *h, const struct nvme_sqe *sqe, void *data,
+			    uint32_t length)
+{
+	struct capsule *c = host_queue(h, sqe, data, length);
+
 	host_send(h);
 	return c;
 }

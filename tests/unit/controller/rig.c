@@ -48,9 +48,9 @@ static int storage_submit(struct backend *b, struct backend_lane *lane, struct b
 	int result;
 
 	pthread_mutex_lock(&rig->lock);
-	result = rig->result;
+	result = op->opcode == BACKEND_ZERO && rig->zero_result ? rig->zero_result : rig->result;
 	rig->seen[rig->seen_count++ % 1024] = (struct rig_seen){ op->opcode, op->length };
-	if (rig->is_holding) {
+	if (rig->is_holding && !result) {
 		assert_in_range(rig->held_count, 0, RIG_HELD - 1);
 		rig->holder[rig->held_count] = s->worker;
 		rig->held[rig->held_count++] = op;
@@ -70,7 +70,19 @@ static int storage_resize(struct backend *b, uint64_t bytes, uint64_t *now)
 	return 0;
 }
 
+static void storage_write(struct backend *b, const struct backend_write *w, unsigned int n)
+{
+	struct rig *rig = container_of(b, struct rig, storage);
+
+	pthread_mutex_lock(&rig->lock);
+	rig->put_off += n;
+	if (n > rig->most_together)
+		rig->most_together = n;
+	pthread_mutex_unlock(&rig->lock);
+}
+
 static const struct backend_ops storage_ops = {
+	.write = storage_write,
 	.submit = storage_submit, .resize = storage_resize, .close = storage_close,
 };
 
@@ -139,6 +151,16 @@ static bool has_controllers(struct rig *rig, unsigned int n)
 	return registry_count(&rig->target.registry) == n;
 }
 
+unsigned int rig_held(struct rig *rig)
+{
+	unsigned int count;
+
+	pthread_mutex_lock(&rig->lock);
+	count = rig->held_count;
+	pthread_mutex_unlock(&rig->lock);
+	return count;
+}
+
 void rig_await_held(struct rig *rig, unsigned int count)
 {
 	await(rig, has_held, count);
@@ -201,7 +223,7 @@ static int open_port(struct model_runtime *rt, struct port *p, char *error, size
 	return 0;
 }
 
-static void close_port(struct model_runtime *rt, uint16_t id)
+static void close_port(struct model_runtime *rt, uint64_t key)
 {
 }
 
@@ -226,7 +248,9 @@ static void open_model(struct rig *rig, const struct rig_settings *s)
 	rig->storage = (struct backend){
 		.ops = &storage_ops,
 		.info = { .size = RIG_BLOCKS * 512, .block_size = 512, .alignment = 1,
-			  .is_immediate = s->is_immediate,
+			  .write_unit = s->write_unit, .write_optimal = s->write_optimal,
+			  .deallocate_unit = s->deallocate_unit,
+			  .io_boundary = s->io_boundary, .is_immediate = s->is_immediate,
 			  .has_volatile_cache = s->has_volatile_cache } };
 	assert_int_equal(model_open(m, &limits, RIG_WORKERS), 0);
 	assert_int_equal(model_default_subsystem(m, RIG_NQN, "1", &sub), 0);
@@ -236,6 +260,7 @@ static void open_model(struct rig *rig, const struct rig_settings *s)
 	assert_int_equal(model_add_port(m, &port), 0);
 	assert_int_equal(model_link(m, port.id, RIG_NQN), 0);
 	rig->port_id = port.id;
+	rig->port_key = snapshot_port(model_snapshot(m), port.id)->key;
 }
 
 static void open_station(struct rig *rig, unsigned int i, const struct rig_settings *s)

@@ -29,6 +29,7 @@ struct rig_settings {
 	size_t buffers;			/* 0: 8 MiB */
 	unsigned int handshake_s, association_s;	/* 0: 60 */
 	bool has_volatile_cache, is_immediate;
+	uint32_t write_unit, write_optimal, deallocate_unit, io_boundary;
 };
 
 struct rig {
@@ -36,6 +37,7 @@ struct rig {
 	struct target target;
 	struct log log;
 	uint16_t port_id;
+	uint64_t port_key;
 	/* Under `lock`. */
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -44,11 +46,13 @@ struct rig {
 	struct model_runtime runtime;
 	bool is_holding;
 	int result;			/* of what is not held */
+	int zero_result;		/* ... and is BACKEND_ZERO, where not 0 */
 	struct backend_op *held[RIG_HELD];
 	struct worker *holder[RIG_HELD];
 	unsigned int held_count;
 	struct rig_seen seen[1024];
 	unsigned int seen_count;
+	unsigned int put_off, most_together;	/* writes that came by ops->write */
 };
 
 void rig_open(struct rig *, const struct rig_settings *);
@@ -59,6 +63,7 @@ void rig_on(struct rig *, unsigned int worker, void (*run)(void *), void *argume
 /* From now on the storage keeps what it gets, until rig_release. */
 void rig_hold(struct rig *);
 void rig_release(struct rig *);
+unsigned int rig_held(struct rig *);
 /* Waits until so many operations are held. */
 void rig_await_held(struct rig *, unsigned int count);
 /* Waits until there are so many connections, controllers. */
@@ -87,6 +92,9 @@ void host_close(struct rig_host *);
 /* Sends what is queued, without looking for answers. */
 void host_send(struct rig_host *);
 /* Queues a command; the capsule is good until RIG_CAPSULES commands later. */
+struct capsule *host_queue(struct rig_host *, const struct nvme_sqe *, void *data,
+			   uint32_t length);
+/* ... and sends it. */
 struct capsule *host_submit(struct rig_host *, const struct nvme_sqe *, void *data,
 			    uint32_t length);
 /* Its status, when it has come; the test fails when nothing comes. */

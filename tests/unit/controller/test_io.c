@@ -89,6 +89,8 @@ static void test_what_waits_for_the_storage_is_timed(void **state)
 		assert_int_equal(host_wait(&io, reads[i]), 0);
 	assert_int_equal(timed(0), 3);
 	assert_int_equal(timed(latency_bucket(5 * NS_PER_MS)), 3);
+	assert_true(rig_health(&rig).read_ns >= 3 * 5 * NS_PER_MS);
+	assert_true(rig_health(&rig).write_ns == 0);
 	close_io();
 }
 
@@ -104,6 +106,30 @@ static void test_what_is_answered_at_once_is_sampled(void **state)
 		assert_int_equal(host_run(&io, &read, data, sizeof(data)), 0);
 	assert_int_equal(timed(0) % 32, 0);
 	assert_in_range(timed(0), count / 2, count * 2);
+	assert_true(rig_health(&rig).read_ns > 0);
+	assert_true(rig_health(&rig).read_ns % 32 == 0);
+	assert_true(rig_health(&rig).write_ns == 0);
+	close_io();
+}
+
+/* All are done when the host knows of them. */
+static void test_writes_that_come_together_are_done_together(void **state)
+{
+	struct nvme_sqe write = sqe_io(NVME_IO_WRITE, 8, false);
+	struct capsule *writes[40];
+	uint8_t data[4096] = { 0 };
+
+	open_io(&(struct rig_settings){ .is_immediate = true });
+	for (int i = 0; i < 40; i++)
+		writes[i] = host_queue(&io, &write, data, sizeof(data));
+	host_send(&io);
+	for (int i = 0; i < 40; i++)
+		assert_int_equal(host_wait(&io, writes[i]), 0);
+	assert_in_range(rig.most_together, 2, LATE_MOST);
+	/* But for those of which the beginning came before the end. */
+	assert_int_equal(rig.put_off + rig.seen_count, 40);
+	assert_int_equal(rig_health(&rig).writes, 40);
+	assert_int_equal(rig_health(&rig).sectors_written, 320);
 	close_io();
 }
 
@@ -166,6 +192,40 @@ static void test_nothing_is_executed_behind_a_disconnect(void **state)
 	assert_int_equal(host_wait(&io, slow), 0);
 	assert_int_equal(host_wait(&io, disconnect), 0);
 	close_io();
+}
+
+/* ---- what it takes best ------------------------------------------------------------------ */
+
+static void test_what_storage_takes_best_is_told_in_blocks(void **state)
+{
+	static const struct {
+		struct rig_settings storage;
+		bool has;
+		uint16_t unit, optimal, boundary;
+	} rows[] = {
+		{ { 0 }, false, 0, 0, 0 },
+		{ { .write_unit = 4096 }, true, 7, 7, 0 },
+		{ { .write_unit = 4096, .write_optimal = 65536, .io_boundary = 131072 }, true, 7, 127, 256 },
+		/* ... where that is what it says. */
+		{ { .write_unit = 4096, .write_optimal = 65535 * 512 }, true, 7, 7, 0 },
+		{ { .write_unit = 4096, .write_optimal = 256 << 20 }, true, 7, 7, 0 },
+		{ { .write_unit = 256, .io_boundary = 65536 * 512 }, true, 0, 0, 0 },
+		{ { .io_boundary = 65535 * 512 }, false, 0, 0, 65535 },
+		{ { .io_boundary = 65535 * 512 - 256 }, false, 0, 0, 0 },
+	};
+	struct nvme_sqe sqe = sqe_of(NVME_ADMIN_IDENTIFY, 1);
+	static struct nvme_id_ns id;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		open_io(&rows[i].storage);
+		assert_int_equal(host_run(&admin, &sqe, &id, sizeof(id)), 0);
+		assert_int_equal(!!(id.nsfeat & NVME_NSFEAT_OPTPERF), rows[i].has);
+		assert_int_equal(le16_get(id.npwg), rows[i].unit);
+		assert_int_equal(le16_get(id.npwa), rows[i].unit);
+		assert_int_equal(le16_get(id.nows), rows[i].optimal);
+		assert_int_equal(le16_get(id.noiob), rows[i].boundary);
+		close_io();
+	}
 }
 
 /* ---- buffers ----------------------------------------------------------------------------- */
@@ -259,9 +319,11 @@ int main(void)
 		cmocka_unit_test(test_a_flush_of_every_namespace_counts_as_nothing),
 		cmocka_unit_test(test_what_waits_for_the_storage_is_timed),
 		cmocka_unit_test(test_what_is_answered_at_once_is_sampled),
+		cmocka_unit_test(test_writes_that_come_together_are_done_together),
 		cmocka_unit_test(test_what_fails_at_the_storage_is_told),
 		cmocka_unit_test(test_disconnect_comes_after_answers_that_the_socket_did_not_take),
 		cmocka_unit_test(test_nothing_is_executed_behind_a_disconnect),
+		cmocka_unit_test(test_what_storage_takes_best_is_told_in_blocks),
 		cmocka_unit_test(test_who_waits_for_his_own_buffers_holds_up_nobody),
 		cmocka_unit_test(test_a_share_counts_the_blocks_that_are_taken),
 		cmocka_unit_test(test_requests_of_a_peak_are_given_back),

@@ -160,6 +160,13 @@ static void fire_late(void *argument)
 	t->fire(t);
 }
 
+static void forget_traffic(void *argument)
+{
+	struct controller *c = rig_controller(&rig);
+
+	c->keep_alive_began = atomic_load(&c->admin->last_command);
+}
+
 /* As after a stop of the whole process: what came meanwhile is not read yet. */
 static void test_a_late_timer_does_not_end_a_controller(void **state)
 {
@@ -170,8 +177,95 @@ static void test_a_late_timer_does_not_end_a_controller(void **state)
 	assert_false(host_sees_end(&admin, 100));
 	assert_false(rig_has_said(&rig, "silent"));
 	late_by = 0;
+	rig_on(&rig, 0, forget_traffic, NULL);
 	rig_on(&rig, 0, fire_late, NULL);
 	assert_true(host_sees_end(&admin, RIG_PATIENCE_MS));
+	host_close(&admin);
+	rig_close(&rig);
+}
+
+/* What the timer does, as far after the beginning of its time as that lasts, and half a
+ * second and a bit besides; `traffic_at` after it the last command came. */
+static uint64_t traffic_at;
+static bool ends, begins_anew;
+
+static void fire_after_traffic(void *argument)
+{
+	struct controller *c = rig_controller(&rig);
+	struct worker *w = c->station->worker;
+	uint64_t began = c->keep_alive_began;
+
+	timer_cancel(&w->timers, &c->keep_alive);
+	atomic_store(&c->admin->last_command, began + traffic_at);
+	w->now = began + c->kato * NS_PER_MS + 600 * NS_PER_MS;
+	c->keep_alive.when = w->now;
+	c->keep_alive.fire(&c->keep_alive);
+	ends = c->is_ending;
+	begins_anew = c->keep_alive_began == w->now;
+}
+
+/* Any command: another whole time; none: the end. */
+static void test_a_time_with_a_command_is_followed_by_another(void **state)
+{
+	rig_open(&rig, NULL);
+	host_enable(&admin, &rig, 60000, 2);
+	for (traffic_at = 1; traffic_at < 60 * NS_PER_S; traffic_at *= 100) {
+		rig_on(&rig, 0, fire_after_traffic, NULL);
+		assert_true(begins_anew);
+		assert_false(ends);
+	}
+	traffic_at = 0;
+	rig_on(&rig, 0, fire_after_traffic, NULL);
+	assert_true(ends);
+	assert_true(host_sees_end(&admin, RIG_PATIENCE_MS));
+	host_close(&admin);
+	rig_close(&rig);
+}
+
+static uint64_t began;
+static bool is_armed;
+
+static void look(void *argument)
+{
+	struct controller *c = rig_controller(&rig);
+
+	began = c->keep_alive_began;
+	is_armed = timer_is_armed(&c->keep_alive);
+}
+
+static void test_a_keep_alive_command_begins_anew_and_others_do_not(void **state)
+{
+	struct nvme_sqe sqe = sqe_of(NVME_ADMIN_KEEP_ALIVE, 0);
+	uint64_t first;
+
+	rig_open(&rig, NULL);
+	host_enable(&admin, &rig, 60000, 2);
+	rig_on(&rig, 0, look, NULL);
+	first = began;
+	assert_int_equal(host_read_csts(&admin), NVME_CSTS_RDY);
+	rig_on(&rig, 0, look, NULL);
+	assert_int_equal(began, first);
+	assert_int_equal(host_run(&admin, &sqe, NULL, 0), 0);
+	rig_on(&rig, 0, look, NULL);
+	assert_true(began > first);
+	host_close(&admin);
+	rig_close(&rig);
+}
+
+static void test_keep_alive_runs_while_enabled_alone(void **state)
+{
+	rig_open(&rig, NULL);
+	host_connect_admin(&admin, &rig, 60000);
+	rig_on(&rig, 0, look, NULL);
+	assert_false(is_armed);
+	host_write_cc(&admin, RIG_CC);
+	host_await_csts(&admin, NVME_CSTS_RDY);
+	rig_on(&rig, 0, look, NULL);
+	assert_true(is_armed);
+	host_write_cc(&admin, RIG_CC_OFF);
+	host_await_csts(&admin, 0);
+	rig_on(&rig, 0, look, NULL);
+	assert_false(is_armed);
 	host_close(&admin);
 	rig_close(&rig);
 }
@@ -405,6 +499,9 @@ int main(void)
 		cmocka_unit_test(test_enable_during_a_reset_comes_after_it),
 		cmocka_unit_test(test_number_of_queues_is_settled_by_the_first_until_a_reset),
 		cmocka_unit_test(test_keep_alive_runs_again_after_a_shutdown_and_a_reset),
+		cmocka_unit_test(test_a_time_with_a_command_is_followed_by_another),
+		cmocka_unit_test(test_a_keep_alive_command_begins_anew_and_others_do_not),
+		cmocka_unit_test(test_keep_alive_runs_while_enabled_alone),
 		cmocka_unit_test(test_what_another_worker_has_not_read_keeps_the_controller_alive),
 		cmocka_unit_test(test_a_late_timer_does_not_end_a_controller),
 		cmocka_unit_test(test_a_disabled_controller_has_the_time_of_an_association),

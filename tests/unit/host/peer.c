@@ -422,7 +422,7 @@ void peer_start(struct peer *p, const struct peer_options *options)
 	p->disk = calloc(PEER_BLOCKS, PEER_BLOCK);
 	p->wake_fd = eventfd(0, EFD_CLOEXEC);
 	assert_int_equal(net_address_parse(&address, "127.0.0.1", 0), 0);
-	p->listen_fd = net_listen(&address, 16);
+	p->listen_fd = net_listen(&address, 16, false);
 	assert_true(p->listen_fd >= 0);
 	assert_int_equal(net_local_address(p->listen_fd, &address), 0);
 	snprintf(p->port, sizeof(p->port), "%u", net_address_port(&address));

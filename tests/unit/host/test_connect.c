@@ -260,7 +260,7 @@ static void nobody_answers(void **state)
 	char port[8];
 
 	assert_int_equal(net_address_parse(&a, "127.0.0.1", 0), 0);
-	listener = net_listen(&a, 0);
+	listener = net_listen(&a, 0, false);
 	assert_true(listener >= 0);
 	assert_int_equal(net_local_address(listener, &a), 0);
 	do {

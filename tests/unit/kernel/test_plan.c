@@ -173,25 +173,60 @@ static void who_may_come_changes_in_an_order_that_the_kernel_takes(void **state)
 #define LISTENS(address) "{'ports':[{'portid':7," ADDR(address) ",'subsystems':['s']}],'subsystems':[{'nqn':'s'}]}"
 #define SILENT(address) "{'ports':[{'portid':7," ADDR(address) "}],'subsystems':[{'nqn':'s'}]}"
 
-static void a_port_moves_while_it_does_not_listen(void **state)
+static void a_port_moves_while_it_serves_nothing(void **state)
 {
 	assert_plan(SILENT("127.0.0.1"), SILENT("::1"), "ports/7/addr_adrfam=ipv6\nports/7/addr_traddr=::1\n");
 	assert_plan(SILENT("127.0.0.1"), LISTENS("127.0.0.2"),
 		    "ports/7/addr_traddr=127.0.0.2\nports/7/subsystems/s>subsystems/s\n");
 	assert_plan(LISTENS("127.0.0.1"), SILENT("127.0.0.2"),
 		    "-ports/7/subsystems/s\nports/7/addr_traddr=127.0.0.2\n");
-	assert_refused(LISTENS("127.0.0.1"), LISTENS("127.0.0.2"),
-		       "port 7 can't change while it listens: give the new one a portid of its own");
+	assert_plan(LISTENS("127.0.0.1"), LISTENS("127.0.0.2"),
+		    "-ports/7/subsystems/s\nports/7/addr_traddr=127.0.0.2\nports/7/subsystems/s>subsystems/s\n");
 }
 
-static void attributes_stay_for_life(void **state)
+#define TWO(first, second) "{'ports':[{'portid':7," ADDR(first) ",'subsystems':['s']},{'portid':8," ADDR(second) \
+	",'subsystems':['s']}],'subsystems':[{'nqn':'s'}]}"
+
+static void two_ports_change_places(void **state)
 {
-	assert_refused(S(",'attr':{'serial':'x'}"), S(",'attr':{'serial':'y'}"),
-		       "the attributes of 's' can't change while it is there, but for allow_any_host");
-	assert_refused(S(""), S(",'attr':{'model':'y'}"),
-		       "the attributes of 's' can't change while it is there, but for allow_any_host");
+	assert_plan(TWO("127.0.0.1", "127.0.0.2"), TWO("127.0.0.2", "127.0.0.1"),
+		    "-ports/7/subsystems/s\n-ports/8/subsystems/s\n"
+		    "ports/7/addr_traddr=127.0.0.2\nports/8/addr_traddr=127.0.0.1\n"
+		    "ports/7/subsystems/s>subsystems/s\nports/8/subsystems/s>subsystems/s\n");
+	/* The other one goes on. */
+	assert_plan(TWO("127.0.0.1", "127.0.0.2"), TWO("127.0.0.3", "127.0.0.2"),
+		    "-ports/7/subsystems/s\nports/7/addr_traddr=127.0.0.3\nports/7/subsystems/s>subsystems/s\n");
+}
+
+static void attributes_change(void **state)
+{
+	assert_plan(S(",'attr':{'serial':'x'}"), S(",'attr':{'serial':'y','qid_max':'4','ieee_oui':'0x0000ab'}"),
+		    "subsystems/s/attr_ieee_oui=0x0000ab\nsubsystems/s/attr_qid_max=4\nsubsystems/s/attr_serial=y\n");
+	assert_plan(S(",'attr':{'model':'x','firmware':'1'}"), S(",'attr':{'model':'y','firmware':'2'}"),
+		    "subsystems/s/attr_firmware=2\nsubsystems/s/attr_model=y\n");
+	assert_plan(S(",'attr':{'serial':'x'}"), S(""), "subsystems/s/attr_serial=NXS3071V3TZBZ1HGJT47\n");
 	/* It says what would be anyway. */
-	assert_plan(S(""), S(",'attr':{'cntlid_min':'1'}"), "");
+	assert_plan(S(""), S(",'attr':{'cntlid_min':'1','serial':'NXS3071V3TZBZ1HGJT47'}"), "");
+}
+
+static void what_the_kernel_chose_is_not_known(void **state)
+{
+	assert_refused(S(""), S(",'attr':{'model':'y'}"), "attr.model of 's' can't come or go while the subsystem is"
+		       " there: one of the two is the kernel's own");
+	assert_refused(S(",'attr':{'firmware':'y'}"), S(""), "attr.firmware of 's' can't come or go while the"
+		       " subsystem is there: one of the two is the kernel's own");
+}
+
+#define RANGE(first, last) S(",'attr':{'cntlid_min':'" first "','cntlid_max':'" last "'}")
+
+static void a_range_is_one_at_each_step(void **state)
+{
+	assert_plan(RANGE("10", "20"), RANGE("30", "40"),
+		    "subsystems/s/attr_cntlid_max=40\nsubsystems/s/attr_cntlid_min=30\n");
+	assert_plan(RANGE("30", "40"), RANGE("10", "20"),
+		    "subsystems/s/attr_cntlid_min=10\nsubsystems/s/attr_cntlid_max=20\n");
+	assert_plan(RANGE("30", "40"), RANGE("10", "35"),
+		    "subsystems/s/attr_cntlid_max=35\nsubsystems/s/attr_cntlid_min=10\n");
 }
 
 static void states_of_groups_change(void **state)
@@ -215,8 +250,11 @@ int main(void)
 		cmocka_unit_test(serial_number_and_uuid_are_always_said),
 		cmocka_unit_test(a_device_is_what_it_describes),
 		cmocka_unit_test(who_may_come_changes_in_an_order_that_the_kernel_takes),
-		cmocka_unit_test(a_port_moves_while_it_does_not_listen),
-		cmocka_unit_test(attributes_stay_for_life),
+		cmocka_unit_test(a_port_moves_while_it_serves_nothing),
+		cmocka_unit_test(two_ports_change_places),
+		cmocka_unit_test(attributes_change),
+		cmocka_unit_test(what_the_kernel_chose_is_not_known),
+		cmocka_unit_test(a_range_is_one_at_each_step),
 		cmocka_unit_test(states_of_groups_change),
 	};
 

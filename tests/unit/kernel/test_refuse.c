@@ -37,6 +37,9 @@ static const struct {
 	  " (--kernel) shows a namespace to every host" },
 	{ OWN("'namespaces':[{'nsid':3,'read_only':1}]"), "nvmfd.subsystems 's', namespace 3, read_only: the kernel's"
 	  " target (--kernel) opens everything for writing" },
+	{ OWN("'namespaces':[{'nsid':3,'eui64':'0011223344556677'}]"), "nvmfd.subsystems 's', namespace 3, eui64: the"
+	  " kernel's target (--kernel) knows NGUID and UUID alone" },
+	{ OWN("'nn':9"), "nvmfd.subsystems 's', nn: the kernel's target (--kernel) has a limit of its own" },
 	{ "{'ports':[{'portid':7,'addr':{'traddr':'::1','trsvcid':'0','trtype':'tcp'}}]}",
 	  "port 7, addr.trsvcid is 0: the kernel's target (--kernel) does not say which it took" },
 };

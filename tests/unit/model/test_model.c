@@ -2,10 +2,11 @@
 /* Changes: what each makes of the model, what is refused, and what is taken back. */
 #include "../unit.h"
 
-#include "model/model.h"
+#include "model/internal.h"
 #include "storage/backend.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define WORKERS 4
@@ -263,6 +264,8 @@ static void test_namespaces_follow_their_device(void **state)
 	lane_add(&lane->writes, 5);
 	lane_time(lane, 7, 4);
 	lane_time(lane, 7, 1);
+	lane_add(&lane->read_ns, 60);
+	lane_add(&lane->write_ns, 70);
 	assert_int_equal(model_resize_device(&model, "growing", (2 << 20) + 511), 0);
 	assert_int_equal(view_namespace(view(HOST), 1)->blocks, 4096);
 	assert_int_equal(subsystem_place(subsystem(NQN), 2)->ns->blocks, 4096);
@@ -272,6 +275,8 @@ static void test_namespaces_follow_their_device(void **state)
 	assert_int_equal(model_resize_device(&model, "growing", 0), 0);
 	assert_int_equal(view_namespace(view(HOST), 1)->blocks, 1);
 	assert_int_equal(life_namespace_health(subsystem(NQN)->life, 1).writes, 5);
+	assert_int_equal(life_namespace_health(subsystem(NQN)->life, 1).read_ns, 60);
+	assert_int_equal(life_namespace_health(subsystem(NQN)->life, 1).write_ns, 70);
 	assert_int_equal(life_namespace_latency(subsystem(NQN)->life, 1).counts[7], 5);
 	assert_int_equal(life_namespace_latency(subsystem(NQN)->life, 1).counts[6], 0);
 	assert_int_equal(life_namespace_latency(subsystem(NQN)->life, 2).counts[7], 0);
@@ -283,6 +288,148 @@ static void test_namespaces_follow_their_device(void **state)
 	assert_int_equal(view_namespace(view(HOST), 1)->blocks, 1);
 	model_close(&model);
 	assert_int_equal(closed, 2);
+}
+
+/* ---- storage that loses what it is made smaller by -------------------------------------------- */
+
+#define MIB (1u << 20)
+
+static struct {
+	struct backend base;
+	uint64_t size;
+	char bytes[4 * MIB];
+} lossy;
+
+static int resize_lossy(struct backend *b, uint64_t bytes, uint64_t *now)
+{
+	if (bytes > sizeof(lossy.bytes))
+		return -ENOSPC;
+	*now = bytes ? bytes : lossy.size;
+	lossy.size = *now;
+	memset(lossy.bytes + *now, 0, sizeof(lossy.bytes) - *now);
+	return 0;
+}
+
+static void add_lossy(void)
+{
+	static const struct backend_ops lossy_ops = { .close = close_backend,
+						      .resize = resize_lossy };
+
+	lossy.base = (struct backend){ .ops = &lossy_ops,
+				       .info = { .size = 2 * MIB, .block_size = 512 } };
+	lossy.size = 2 * MIB;
+	memset(lossy.bytes, 'x', 2 * MIB);
+	assert_int_equal(model_add_device(&model, "lossy", NULL, &lossy.base), 0);
+	add_namespace(NQN, 1, "lossy", false);
+}
+
+static void assert_lossy(uint64_t size, uint64_t data)
+{
+	assert_int_equal(lossy.size, size);
+	assert_int_equal(strnlen(lossy.bytes, sizeof(lossy.bytes)), data);
+}
+
+static uint64_t blocks_of(uint32_t nsid)
+{
+	return subsystem_place(subsystem(NQN), nsid)->ns->blocks;
+}
+
+static void assert_as_it_was(void)
+{
+	assert_lossy(2 * MIB, 2 * MIB);
+	assert_int_equal(lossy.base.info.size, 2 * MIB);
+	assert_int_equal(blocks_of(1), 4096);
+	add_namespace(NQN, 2, "lossy", false);
+	assert_int_equal(blocks_of(2), 4096);
+	assert_int_equal(model_remove_namespace(&model, NQN, 2), 0);
+}
+
+static void test_an_abort_gives_a_device_its_size_back(void **state)
+{
+	static const uint64_t sizes[][2] = {
+		{ MIB, 0 }, { 3 * MIB, 0 }, { 3 * MIB, MIB }, { MIB, 3 * MIB },
+		{ 4 * MIB, 3 * MIB }, { MIB, 2 * MIB },
+	};
+
+	add_lossy();
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		uint64_t wanted = sizes[i][1] ? sizes[i][1] : sizes[i][0];
+
+		assert_int_equal(model_begin(&model), 0);
+		assert_int_equal(model_resize_device(&model, "lossy", sizes[i][0]), 0);
+		assert_int_equal(model_resize_device(&model, "lossy", sizes[i][1]), 0);
+		assert_int_equal(blocks_of(1), wanted / 512);
+		add_namespace(NQN, 3, "lossy", false);
+		assert_int_equal(blocks_of(3), wanted / 512);
+		assert_refused(model_remove_device(&model, "tape"), -ENOENT, "'tape'");
+		model_abort(&model);
+		assert_as_it_was();
+	}
+	assert_int_equal(model_begin(&model), 0);
+	assert_int_equal(model_resize_device(&model, "lossy", MIB), 0);
+	assert_int_equal(model_remove_namespace(&model, NQN, 1), 0);
+	assert_int_equal(model_remove_device(&model, "lossy"), 0);
+	model_abort(&model);
+	assert_as_it_was();
+	assert_refused(model_resize_device(&model, "lossy", 5 * MIB), -ENOSPC, "'lossy'");
+	assert_as_it_was();
+}
+
+/* A runtime that looks at the storage while hosts are led from one end to the other. */
+static int publish_result;
+static struct ns_lane *reader;
+
+static int publish(struct model_runtime *rt, const struct snapshot *last,
+		   const struct snapshot *next, char *error, size_t error_size)
+{
+	const struct namespace *ns = subsystem_place(snapshot_subsystem(next, NQN), 1)->ns;
+
+	assert_lossy(2 * MIB, 2 * MIB);
+	assert_int_equal(ns->blocks, 2048);
+	snprintf(error, error_size, "a worker hangs");
+	return publish_result;
+}
+
+/* A command that had begun before: it has its data before the storage goes. */
+static void pass_time(struct model_runtime *rt)
+{
+	assert_lossy(2 * MIB, 2 * MIB);
+	lane_leave(reader);
+}
+
+static struct model_runtime watching = { .publish = publish, .pass_time = pass_time };
+
+static void test_storage_shrinks_when_nobody_uses_what_it_loses(void **state)
+{
+	add_lossy();
+	reader = &view_namespace(view(HOST), 1)->lanes[0];
+	lane_enter(reader);
+	model.runtime = &watching;
+	publish_result = 0;
+	assert_int_equal(model_resize_device(&model, "lossy", MIB), 0);
+	assert_lossy(MIB, MIB);
+	assert_int_equal(lossy.base.info.size, MIB);
+	assert_int_equal(blocks_of(1), 2048);
+	model.runtime = NULL;
+	assert_int_equal(model_resize_device(&model, "lossy", 3 * MIB), 0);
+	assert_lossy(3 * MIB, MIB);
+	assert_int_equal(blocks_of(1), 6144);
+}
+
+static void test_storage_stays_where_a_worker_hangs(void **state)
+{
+	struct snapshot *last;
+
+	add_lossy();
+	last = model.current;
+	model.runtime = &watching;
+	publish_result = -ETIMEDOUT;
+	assert_refused(model_resize_device(&model, "lossy", MIB), -ETIMEDOUT, "hangs");
+	model.runtime = NULL;
+	assert_lossy(2 * MIB, 2 * MIB);
+	assert_int_equal(blocks_of(1), 2048);
+	/* For ever the worker's; but here there is none. */
+	snapshot_free(last, &model.retired);
 }
 
 /* ---- subsystems and hosts ---------------------------------------------------------------- */
@@ -392,10 +539,38 @@ static void test_hosts_by_name_and_address(void **state)
 
 /* ---- ports and referrals ------------------------------------------------------------------ */
 
+/* As a file's may, within one change. */
+static void test_a_port_moves(void **state)
+{
+	struct port_settings set = { .has_id = true, .id = 0, .address = "192.0.2.1", .service = 4420 };
+	uint64_t key;
+
+	assert_int_equal(model_add_port(&model, &set), 0);
+	assert_int_equal(set.id, 0);
+	assert_refused(model_add_port(&model, &set), -EEXIST, "port 0");
+	assert_int_equal(model_link(&model, 0, NQN), 0);
+	key = snapshot_port(model_snapshot(&model), 0)->key;
+
+	assert_int_equal(model_begin(&model), 0);
+	assert_int_equal(model_remove_port(&model, 0), 0);
+	set.address = "192.0.2.2";
+	assert_int_equal(model_add_port(&model, &set), 0);
+	model_abort(&model);
+	assert_string_equal(snapshot_port_of(model_snapshot(&model), key)->address, "192.0.2.1");
+
+	assert_int_equal(model_begin(&model), 0);
+	assert_int_equal(model_remove_port(&model, 0), 0);
+	assert_int_equal(model_add_port(&model, &set), 0);
+	assert_int_equal(model_commit(&model), 0);
+	assert_null(snapshot_port_of(model_snapshot(&model), key));
+	assert_string_equal(snapshot_port(model_snapshot(&model), 0)->address, "192.0.2.2");
+	assert_int_equal(snapshot_port(model_snapshot(&model), 0)->subsystems.count, 0);
+}
+
 static void test_ports_and_links(void **state)
 {
 	struct port_settings any = { .address = "::", .service = 4420 };
-	struct port_settings one = { .id = 7, .address = "192.0.2.1", .service = 4420 };
+	struct port_settings one = { .has_id = true, .id = 7, .address = "192.0.2.1", .service = 4420 };
 	struct port_settings bad = { .address = "localhost" };
 	const struct port *p;
 
@@ -478,8 +653,12 @@ static void test_an_abort_takes_everything_back(void **state)
 static void test_the_generation_counts_what_discovery_shows(void **state)
 {
 	uint64_t before = model.current->generation;
+	struct subsystem_settings s;
 
 	add_namespace(NQN, 1, "disk", false);
+	s = subsystem(NQN)->set;
+	strcpy(s.serial, "other");
+	assert_int_equal(model_change_subsystem(&model, &s), 0);
 	assert_int_equal(model.current->generation, before);
 	add_subsystem(OTHER);
 	assert_int_equal(model.current->generation, before + 1);
@@ -488,6 +667,9 @@ static void test_the_generation_counts_what_discovery_shows(void **state)
 	assert_int_equal(model_remove_subsystem(&model, OTHER), 0);
 	assert_int_equal(model_commit(&model), 0);
 	assert_int_equal(model.current->generation, before + 2);
+	s.allows_any_host = false;
+	assert_int_equal(model_change_subsystem(&model, &s), 0);
+	assert_int_equal(model.current->generation, before + 3);
 }
 
 /* ---- counters ------------------------------------------------------------------------------ */
@@ -556,10 +738,14 @@ int main(void)
 		CASE(test_names_of_devices),
 		CASE(test_what_is_in_use_stays),
 		CASE(test_namespaces_follow_their_device),
+		CASE(test_an_abort_gives_a_device_its_size_back),
+		CASE(test_storage_shrinks_when_nobody_uses_what_it_loses),
+		CASE(test_storage_stays_where_a_worker_hangs),
 		CASE(test_settings_that_are_refused),
 		CASE(test_other_settings),
 		CASE(test_a_removed_subsystem_takes_all_along),
 		CASE(test_hosts_by_name_and_address),
+		CASE(test_a_port_moves),
 		CASE(test_ports_and_links),
 		CASE(test_referrals),
 		CASE(test_nobody_sees_what_is_not_committed),

@@ -87,7 +87,7 @@ static int listen_on(const char *text, uint16_t *port)
 	int fd;
 
 	assert_int_equal(net_address_parse(&a, text, 0), 0);
-	fd = net_listen(&a, 16);
+	fd = net_listen(&a, 16, false);
 	if (fd < 0)
 		return fd;
 	assert_int_equal(net_local_address(fd, &a), 0);
@@ -199,7 +199,7 @@ static void ipv4_and_ipv6_share_a_port(void **state)
 
 	assert_true(four >= 0);
 	assert_int_equal(net_address_parse(&a, "::", port), 0);
-	six = net_listen(&a, 1);
+	six = net_listen(&a, 1, false);
 	assert_true(six >= 0 || six == -EAFNOSUPPORT);
 	if (six >= 0)
 		close(six);
@@ -213,10 +213,10 @@ static void a_port_in_use(void **state)
 	int fd = listen_on("127.0.0.1", &port);
 
 	assert_int_equal(net_address_parse(&a, "127.0.0.1", port), 0);
-	assert_int_equal(net_listen(&a, 1), -EADDRINUSE);
+	assert_int_equal(net_listen(&a, 1, false), -EADDRINUSE);
 	close(fd);
 	/* And free again at once. */
-	fd = net_listen(&a, 1);
+	fd = net_listen(&a, 1, false);
 	assert_true(fd >= 0);
 	close(fd);
 }
@@ -226,7 +226,7 @@ static void an_address_of_another_machine(void **state)
 	struct net_address a;
 
 	assert_int_equal(net_address_parse(&a, "192.0.2.1", 0), 0);
-	assert_int_equal(net_listen(&a, 1), -EADDRNOTAVAIL);
+	assert_int_equal(net_listen(&a, 1, false), -EADDRNOTAVAIL);
 }
 
 static void nobody_listens(void **state)
@@ -278,7 +278,7 @@ static void nobody_answers(void **state)
 	int clients[64], count = 0, fd = 0, listener;
 
 	assert_int_equal(net_address_parse(&a, "127.0.0.1", 0), 0);
-	listener = net_listen(&a, 0);
+	listener = net_listen(&a, 0, false);
 	assert_true(listener >= 0);
 	assert_int_equal(net_local_address(listener, &a), 0);
 	while (count < 64) {

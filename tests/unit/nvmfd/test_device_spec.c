@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define UUID "01234567-89ab-cdef-0123-456789ABCDEF"
@@ -89,7 +90,8 @@ static void wrapper_delay(void **state)
 	assert_int_equal(spec.backend.wrappers[0].kind, BACKEND_DELAY);
 	for (int i = 0; i < BACKEND_OPCODES; i++)
 		assert_int_equal(spec.backend.wrappers[0].ms[i], 100);
-	parse("delay:read-ms=1&ms=9&write-ms=2/file:/x?ro");
+	parse("delay:read-ms=1&ms=9&write-ms=2&zero-ms=7/file:/x?ro");
+	assert_int_equal(spec.backend.wrappers[0].ms[BACKEND_ZERO], 7);
 	assert_int_equal(spec.backend.wrappers[0].ms[BACKEND_READ], 1);
 	assert_int_equal(spec.backend.wrappers[0].ms[BACKEND_WRITE], 2);
 	assert_int_equal(spec.backend.wrappers[0].ms[BACKEND_FLUSH], 9);
@@ -103,6 +105,10 @@ static void wrapper_error(void **state)
 	assert_int_equal(spec.backend.wrappers[0].kind, BACKEND_ERROR);
 	assert_int_equal(spec.backend.wrappers[0].error[BACKEND_READ], EIO);
 	assert_int_equal(spec.backend.wrappers[0].error[BACKEND_WRITE], 0);
+	parse("error:zero=ENOSPC/file:/x");
+	assert_int_equal(spec.backend.wrappers[0].error[BACKEND_ZERO], ENOSPC);
+	assert_int_equal(spec.backend.wrappers[0].error[BACKEND_WRITE], 0);
+	parse("error:read=EIO&rate=0.1/file:/x");
 	assert_int_equal(spec.backend.wrappers[0].rate, 100000);
 	parse("error:all=ENOSPC&read=EIO&after=3&count=2/ramdisk:1M");
 	assert_int_equal(spec.backend.wrappers[0].error[BACKEND_READ], EIO);
@@ -185,11 +191,11 @@ static void one_sentence_for_a_wrong_kind(void **state)
 static void one_sentence_for_a_wrong_wrapper(void **state)
 {
 	assert_refused("delay:ms=1", "'delay:ms=1' wraps no device: write delay:.../DEVICE");
-	assert_refused("delay:/null:1M", "delay: needs how long: ms=, read-ms=, write-ms= or flush-ms=");
+	assert_refused("delay:/null:1M", "delay: needs how long: ms=, read-ms=, write-ms=, flush-ms= or zero-ms=");
 	assert_refused("delay:ms=x/null:1M", "ms=x is not a number from 0 to 3600000");
-	assert_refused("delay:s=1/null:1M", "'s' is not a key of delay: there are ms, read-ms, write-ms, flush-ms");
-	assert_refused("error:/null:1M", "error: needs what shall fail: read=, write=, flush= or all=");
-	assert_refused("error:rate=1/null:1M", "error: needs what shall fail: read=, write=, flush= or all=");
+	assert_refused("delay:s=1/null:1M", "'s' is not a key of delay: there are ms, read-ms, write-ms, flush-ms, zero-ms");
+	assert_refused("error:/null:1M", "error: needs what shall fail: read=, write=, flush=, zero= or all=");
+	assert_refused("error:rate=1/null:1M", "error: needs what shall fail: read=, write=, flush=, zero= or all=");
 	assert_refused("error:read=EFOO/null:1M",
 		       "read=EFOO is not the name of an error, such as EIO or ENOSPC");
 	assert_refused("error:read=EIO&rate=7/null:1M",
@@ -238,6 +244,33 @@ static void no_identifier_twice(void **state)
 	assert_string_equal(sentence, "nsid 5 is above 4, the highest allowed (--nn)");
 }
 
+static void assert_resized(const char *text, uint64_t size, const char *expected)
+{
+	char *made = device_text_resized(text, size);
+
+	assert_string_equal(made, expected);
+	free(made);
+}
+
+static void texts_with_another_size(void **state)
+{
+	uint64_t size = 0;
+
+	assert_resized("ramdisk:1M", 2 << 20, "ramdisk:2M");
+	assert_resized("ramdisk:1024k?bs=4096", 1 << 20, "ramdisk:1024k?bs=4096");
+	assert_resized("ramdisk:1024k?bs=4096", 5 * 4096, "ramdisk:20K?bs=4096");
+	assert_resized("delay:ms=5/null:1G", 3ull << 40, "delay:ms=5/null:3T");
+	assert_resized("null:512", 1536, "null:1536");
+	assert_resized("file:/a?ro", 512, "file:/a?ro");
+	assert_null(device_text_resized("ramdisk:", 512));
+	assert_true(device_text_differs_in_size("ramdisk:1M?ro", "ramdisk:2048K?ro", &size));
+	assert_int_equal(size, 2 << 20);
+	assert_false(device_text_differs_in_size("ramdisk:1M?ro", "ramdisk:2M", &size));
+	assert_false(device_text_differs_in_size("ramdisk:1M", "null:2M", &size));
+	assert_false(device_text_differs_in_size("delay:ms=1/null:1M", "delay:ms=2/null:1M", &size));
+	assert_false(device_text_differs_in_size("/a", "/b", &size));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -256,6 +289,7 @@ int main(void)
 		cmocka_unit_test(long_devices_are_refused),
 		cmocka_unit_test(numbers_by_order_around_fixed_ones),
 		cmocka_unit_test(no_identifier_twice),
+		cmocka_unit_test(texts_with_another_size),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

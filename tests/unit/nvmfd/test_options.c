@@ -224,6 +224,16 @@ static void too_many_addresses(void **state)
 	assert_refused(line, "--listen: '127.0.0.2' is one too many: 16 are allowed");
 }
 
+static void calls_in_their_order(void **state)
+{
+	assert_int_equal(parse("-d --call first --call=second"), 0);
+	assert_int_equal(o.call_count, 2);
+	assert_string_equal(o.calls[0], "first");
+	assert_string_equal(o.calls[1], "second");
+	assert_int_equal(parse("-c f --call first"), 0);
+	assert_refused("-K --call first a", "--call: the kernel's target (--kernel) has nothing like it");
+}
+
 static void help_names_every_default(void **state)
 {
 	char *text = NULL;
@@ -256,6 +266,7 @@ int main(void)
 		cmocka_unit_test(what_a_file_sets),
 		cmocka_unit_test(help_and_version_need_no_device),
 		cmocka_unit_test(too_many_addresses),
+		cmocka_unit_test(calls_in_their_order),
 		cmocka_unit_test(help_names_every_default),
 	};
 

@@ -3,7 +3,9 @@
 #include "../unit.h"
 
 #include "rpc/session.h"
+#include "rpc/typed_call.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -350,6 +352,32 @@ static void test_an_answer_has_a_limit(void **state)
 	       "\"Internal error: the answer is larger than 33554432 bytes\"}}," ECHOED("3", "c") "]\n");
 }
 
+static void assert_typed_fails(const char *text, const char *expected)
+{
+	char error[256] = "";
+
+	assert_int_equal(rpc_call_typed(&interface, text, error, sizeof(error)), -EINVAL);
+	assert_non_null(strstr(error, expected));
+}
+
+static void test_a_call_is_typed(void **state)
+{
+	char error[256];
+
+	assert_int_equal(rpc_call_typed(&interface, "echo {\"text\": \"a b\"}", error, sizeof(error)), 0);
+	assert_int_equal(rpc_call_typed(&interface, "echo\n{\"text\":\"a\"} ", error, sizeof(error)), 0);
+	assert_int_equal(runs, 2);
+	assert_typed_fails("echo", "'text' is missing");
+	assert_typed_fails("none", "Method not found");
+	assert_typed_fails("", "Method not found");
+	assert_typed_fails("echo text", "the parameters are no JSON object: ");
+	assert_typed_fails("echo []", "the parameters are no JSON object: []");
+	assert_typed_fails("never", "No such");
+	assert_typed_fails("later", "it does not end at once");
+	rpc_result(later, json_true());
+	assert_int_equal(runs, 2);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_session, close_session)
 
 int main(void)
@@ -373,6 +401,7 @@ int main(void)
 		CASE(test_who_takes_no_answers_is_not_served),
 		CASE(test_what_was_sent_takes_no_memory),
 		CASE(test_an_answer_has_a_limit),
+		CASE(test_a_call_is_typed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

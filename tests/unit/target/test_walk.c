@@ -328,7 +328,7 @@ static int unlink_port(void)
 
 static int open_port(unsigned int i)
 {
-	struct port_settings set = { .id = (uint16_t)(i + 1), .address = "127.0.0.1",
+	struct port_settings set = { .has_id = true, .id = (uint16_t)(i + 1), .address = "127.0.0.1",
 				     .service = tcp_port[i] };
 	int r = model_add_port(m, &set);
 

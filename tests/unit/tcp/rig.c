@@ -270,6 +270,32 @@ static void sink_release(struct capsule *c, uint32_t offset, uint32_t length)
 	overwrite_all(job->rig);
 }
 
+/* As late as it may be: the data is read once more. */
+static void sink_settle(struct capsule_queue *q)
+{
+	struct rig *rig = rig_of(q);
+
+	while (rig->put_off_count) {
+		unsigned int i = --rig->put_off_count;
+
+		assert_int_equal(crc32c_slow(rig->put_off[i].data, rig->put_off[i].length),
+				 rig->put_off[i].sum);
+	}
+}
+
+static void put_off(struct rig *rig, const struct capsule *c)
+{
+	unsigned int i;
+
+	if (rig->put_off_count == RIG_PUT_OFF)
+		sink_settle(&rig->queue);
+	i = rig->put_off_count++;
+	rig->put_off[i].data = c->in_capsule;
+	rig->put_off[i].length = c->in_capsule_length;
+	rig->put_off[i].sum = crc32c_slow(c->in_capsule, c->in_capsule_length);
+	rig->put_off_all++;
+}
+
 static void sink_command(struct capsule *c)
 {
 	struct job *job = job_of(c);
@@ -278,6 +304,8 @@ static void sink_command(struct capsule *c)
 	rig->commands++;
 	note(rig, "command", c, c->in_capsule, c->in_capsule_length);
 	assert_int_equal(!c->in_capsule, !c->in_capsule_length);
+	if (c->in_capsule_stays)
+		put_off(rig, c);
 	job->act = (enum act)(c->sqe.cdw15.b[0] % ACT_COUNT);
 	switch (job->act) {
 	case ACT_READ:
@@ -362,6 +390,7 @@ static const struct capsule_sink_ops sink = {
 	.command = sink_command,
 	.received = sink_received,
 	.sent = sink_sent,
+	.settle = sink_settle,
 	.hold = sink_hold,
 	.release = sink_release,
 };
@@ -427,6 +456,7 @@ void rig_feed(struct rig *rig, const void *p, size_t n)
 	assert_non_null(copy);
 	memcpy(copy, p, n);
 	tcp_rx(&rig->conn, copy, n);
+	assert_int_equal(rig->put_off_count, 0);
 	free(copy);
 }
 
@@ -467,6 +497,7 @@ void rig_send(struct rig *rig, size_t left)
 	size_t sum = 0;
 
 	assert_true(n > 0);
+	assert_int_equal(rig->put_off_count, 0);
 	for (unsigned int i = 0; i < n && left; i++) {
 		size_t part = vector[i].iov_len < left ? vector[i].iov_len : left;
 

@@ -36,6 +36,9 @@ enum act {
 	ACT_COUNT,
 };
 
+/* The sink settles by itself when it has put off so many. */
+#define RIG_PUT_OFF 32
+
 struct rig {
 	struct tcp_conn conn;
 	struct capsule_queue queue;
@@ -51,6 +54,14 @@ struct rig {
 	uint32_t data_most;		/* the longest data a command gets; 0: 4 MiB */
 	bool is_quiet;			/* no trace */
 	bool starts_in_sent;		/* a capsule that ends starts a parked one */
+
+	/* In-capsule data that stays until the sink settles, with a sum of it. */
+	struct {
+		const uint8_t *data;
+		uint32_t length, sum;
+	} put_off[RIG_PUT_OFF];
+	unsigned int put_off_count;
+	unsigned int put_off_all;	/* since the beginning */
 
 	/* What was seen, in order; no addresses, so that runs can be compared. */
 	struct bytes trace;

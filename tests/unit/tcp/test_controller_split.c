@@ -201,6 +201,28 @@ static void every_cut_of_a_bad_end(void **state)
 	}
 }
 
+/* In-capsule data that came whole, with others, stays until all of them are delivered. */
+static void whole_data_stays(void **state)
+{
+	struct dialect d = { .align = 4 };
+	struct bytes b = { 0 };
+	uint8_t data[512] = { 1 };
+	struct rig rig;
+
+	open_rig(&rig);
+	rig_connect(&rig, 0, 0, 64, false);
+	for (uint16_t i = 1; i < 10; i++)
+		add_sqe(&b, &d, i, ACT_WRITE, 0, data, sizeof(data));
+	rig_feed(&rig, b.p, b.n - 100);
+	assert_int_equal(rig.put_off_all, 8);
+	rig_feed(&rig, b.p + b.n - 100, 100);
+	assert_int_equal(rig.put_off_all, 8);
+	for (uint16_t i = 1; i < 10; i++)
+		rig_see_response(&rig, i, 0);
+	bytes_free(&b);
+	rig_close(&rig);
+}
+
 /* What came while held is kept, however much it is, and taken in order. */
 static void bytes_that_come_while_held(void **state)
 {
@@ -253,6 +275,7 @@ int main(void)
 		cmocka_unit_test(every_cut_in_two),
 		cmocka_unit_test(random_cuts_in_three),
 		cmocka_unit_test(every_cut_of_a_bad_end),
+		cmocka_unit_test(whole_data_stays),
 		cmocka_unit_test(bytes_that_come_while_held),
 		cmocka_unit_test(closing_while_held),
 	};

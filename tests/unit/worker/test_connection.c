@@ -170,14 +170,19 @@ static void start(void *handshake_s)
 			 *(unsigned int *)handshake_s);
 }
 
-static void open_connection(unsigned int handshake_s)
+static void make_subject(void)
 {
 	host = loopback_pair(&target_fd);
 	is_freed = false;
-	move_count = 0;
 	subject = aligned_alloc(64, (sizeof(*subject) + 63) / 64 * 64);
 	memset(subject, 0, sizeof(*subject));
 	subject->connection.qpair.queue.sink = &sink_ops;
+}
+
+static void open_connection(unsigned int handshake_s)
+{
+	move_count = 0;
+	make_subject();
 	run_on(workers[0], start, &handshake_s);
 }
 
@@ -534,6 +539,141 @@ static void test_long_turns_are_for_those_among_themselves(void **state)
 	assert_true(await_freed(5000));
 }
 
+/* ---- who has much to do gives way to who has little ------------------------------------------ */
+
+/* On a worker that has no thread: the test has its turns. */
+enum { LONG, ANOTHER_LONG, BRIEF, NEIGHBOURS };
+
+static struct neighbour {
+	struct subject *subject;
+	int host, fd;
+} neighbours[NEIGHBOURS];
+
+/* Their calls of the system in a turn: a letter each, small for a receive. */
+static char calls[64];
+
+static void note_call(const struct net_stream *s, char first)
+{
+	size_t n = strlen(calls);
+
+	assert_true(n + 1 < sizeof(calls));
+	for (int i = 0; i < NEIGHBOURS; i++)
+		if (neighbours[i].fd == s->fd)
+			calls[n] = (char)(first + i);
+	calls[n + 1] = '\0';
+}
+
+static ssize_t noted_receive(struct net_stream *s, const struct iovec *iov, int count)
+{
+	note_call(s, 'a');
+	return real_ops->receive(s, iov, count);
+}
+
+static ssize_t noted_send(struct net_stream *s, const struct iovec *iov, int count)
+{
+	note_call(s, 'A');
+	return real_ops->send(s, iov, count);
+}
+
+static void have_turns_until(struct worker *w, const struct neighbour *n, size_t bytes)
+{
+	host = n->host;
+	for (struct pollfd p = { .fd = host, .events = POLLIN }; poll(&p, 1, 0) <= 0;)
+		worker_turn(w, 1);
+	assert_true(hear(bytes, 5000));
+}
+
+static void open_neighbour(struct worker *w, struct neighbour *n)
+{
+	static struct net_ops noted;
+	struct bytes b = { 0 };
+
+	make_subject();
+	*n = (struct neighbour){ subject, host, target_fd };
+	connection_start(&subject->connection, w, target_fd, &config, &ops, 60);
+	real_ops = subject->connection.qpair.net.ops;
+	put_icreq(&b, 0, 0, 0, 0);
+	put(&b, ANSWER, 1);
+	say(&b);
+	have_turns_until(w, n, ICRESP + RESPONSE);
+	noted = *real_ops;
+	noted.receive = noted_receive;
+	noted.send = noted_send;
+	subject->connection.qpair.net.ops = &noted;
+}
+
+static void send_command(const struct neighbour *n)
+{
+	struct pollfd p = { .fd = n->fd, .events = POLLIN };
+	struct bytes b = { 0 };
+
+	host = n->host;
+	put(&b, ANSWER, 1);
+	say(&b);
+	assert_int_equal(poll(&p, 1, 5000), 1);
+}
+
+/* A turn in which it is known what theirs are like.  False: it was known for too long by
+ * then, for the machine is busy. */
+static bool have_turn(struct worker *w, char *seen)
+{
+	uint64_t now = worker_clock();
+
+	w->brief_at = now;
+	neighbours[LONG].subject->connection.long_at = now;
+	neighbours[ANOTHER_LONG].subject->connection.long_at = now;
+	calls[0] = '\0';
+	worker_turn(w, 0);
+	strcpy(seen, calls);
+	return w->now - now < WORKER_LATELY_NS;
+}
+
+#define TURNS 4
+
+/* All have sent something, the brief one last. */
+static bool have_turns(struct worker *w, char seen[TURNS][sizeof(calls)])
+{
+	bool is_good = true;
+
+	for (int i = 0; i < NEIGHBOURS; i++)
+		send_command(&neighbours[i]);
+	for (int i = 0; i < TURNS; i++)
+		is_good &= have_turn(w, seen[i]);
+	for (int i = 0; i < NEIGHBOURS; i++)
+		have_turns_until(w, &neighbours[i], RESPONSE);
+	while (connections_are_waiting(w))
+		worker_turn(w, 0);
+	return is_good;
+}
+
+static void end_neighbours(struct worker *w)
+{
+	for (int i = 0; i < NEIGHBOURS; i++) {
+		close(neighbours[i].host);
+		for (is_freed = false; !is_freed;)
+			worker_turn(w, 1);
+	}
+}
+
+static void test_who_has_much_has_one_call_between_looks(void **state)
+{
+	struct worker_settings settings = { .buffers = 4 << 20, .largest = MIB };
+	char seen[TURNS][sizeof(calls)], error[256];
+	struct worker *w;
+
+	assert_int_equal(worker_open(&w, 2, &settings, error, sizeof(error)), 0);
+	for (int i = 0; i < NEIGHBOURS; i++)
+		open_neighbour(w, &neighbours[i]);
+	while (!have_turns(w, seen))
+		;
+	assert_string_equal(seen[0], "cCa");
+	assert_string_equal(seen[1], "b");
+	assert_string_equal(seen[2], "A");
+	assert_string_equal(seen[3], "B");
+	end_neighbours(w);
+	worker_close(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -547,6 +687,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_left_to_send_is_sent_for_want_of_memory),
 		cmocka_unit_test(test_who_floods_has_two_receives_a_turn),
 		cmocka_unit_test(test_long_turns_are_for_those_among_themselves),
+		cmocka_unit_test(test_who_has_much_has_one_call_between_looks),
 	};
 
 	return cmocka_run_group_tests(tests, open_workers, close_workers);

@@ -3,17 +3,6 @@
 
 target() { nvmfd ramdisk:64M "file:$(store ns2 32M)?bs=512"; }
 
-# get KEY COMMAND...: a value of nvme-cli's JSON.
-get() {
-	local key=$1
-	shift
-	nvme "$@" -o json | python3 -c 'import json, sys
-value = json.load(sys.stdin)
-for key in sys.argv[1].split("/"):
-    value = value[int(key) if key.isdigit() else key]
-print(value)' "$key"
-}
-
 inside() {
 	local ctrl=/dev/nvme0 first second before uuid
 	ok 'nvme connect' connect

@@ -107,10 +107,10 @@ file() {
 	END
 }
 
-records() { # of a discovery log: what identifies each
+records() { # of a discovery log: what identifies each, but for the service itself
 	nvme discover -t tcp -a "$1" -s 8009 -q $MY_HOST -o json | python3 -c 'import json, sys
 for r in json.load(sys.stdin)["records"]:
-    print(*(r[k] for k in ("subnqn", "subtype", "adrfam", "traddr", "trsvcid")))'
+    r["subtype"].startswith("current") or print(*(r[k] for k in ("subnqn", "subtype", "adrfam", "traddr", "trsvcid")))'
 }
 
 log_of() { # NQN...: what discovery has to tell, the referral last
@@ -132,9 +132,11 @@ inside() {
 	every_change
 	from_file
 	a_change_that_fails
+	attributes_and_port
 	end_of_file
 	after_a_crash
 	from_command_line
+	ipv6_alone
 	what_is_refused
 	rmdir_foreigners
 }
@@ -216,6 +218,69 @@ a_change_that_fails() {
 	is '... and discovery tells the same' "$(records 127.0.0.1 | sort)" "$(log_of $NQN $OTHER | sort)"
 	ok '... and fio verifies what is there' verify "$(device 2)" --size=4M
 	cp /tmp/good /tmp/file
+}
+
+# The host has seen the serial number, not the limit; it follows a port that changes.
+attributes_and_port() {
+	local port=$NVMET/ports/1 now
+	may_say "Can't set serial number" 'starting error recovery' 'failed to send request -(32|104)' \
+		'failed to connect socket: -111' 'failed nvme_keep_alive_end_io' "${WITHOUT_PATH[@]}"
+	now=$(configfs)
+	sed -i 's/"serial": "interop"/"serial": "another"/' /tmp/file
+	reload 'nothing changes: attr.serial of .*: it does not change any more once a host has seen it'
+	same '... nothing has' "$now"
+	sed -i 's/"serial": "another"/"serial": "interop", "qid_max": "2", "cntlid_min": "100", "cntlid_max": "199"/' /tmp/file
+	reload 'read again'
+	is '... the limit is 2' "$(cat $NVMET/subsystems/$NQN/attr_qid_max)" 2
+	ok '... which the host obeys by itself' within 30 eval '[ "$(cat /sys/class/nvme/nvme*/queue_count)" = 3 ]'
+	ok '... as controller 100 or more' within 30 eval '[ "$(cat /sys/class/nvme/nvme*/cntlid)" -ge 100 ]'
+
+	background eval 'sleep 1; verify "$(device 2)" --size=8M'
+	sed -i 's/"trsvcid": "4420", "trtype": "tcp"}/&, "param": {"inline_data_size": "8192"}/' /tmp/file
+	reload 'read again'
+	is '... the port has another limit' "$(cat $port/param_inline_data_size)" 8192
+	ok '... and serves as before' test -L $port/subsystems/$NQN
+	ended '... the host is there again, fio verifies'
+	sed -i 's/"4420"/"4421"/' /tmp/file
+	reload 'read again'
+	is '... the port has moved' "$(cat $port/addr_trsvcid)" 4421
+	ok '... where the kernel listens, and no longer there' eval '[ "$(ss -Hltn "sport = :4421")" ] && ! [ "$(ss -Hltn "sport = :4420")" ]'
+	is '... discovery tells of it' "$(records 127.0.0.1 | grep -c ' 127.0.0.1 4421$')" 2
+	sed -i 's/"4421"/"4420"/' /tmp/file
+	reload 'read again'
+	ok '... and back: the host is there again' within 30 eval '[ "$(cat /sys/class/nvme/nvme*/state)" = live ]'
+	ok '... fio verifies' verify "$(device 2)" --size=4M
+	sed 's/"4420"/"4477"/' -i.good /tmp/file
+	now=$(as_configured)
+	may_say 'failed to bind port socket'
+	reload 'nothing changes: port 1, 127.0.0.1 TCP port 4477'
+	ok '... an address in use: it serves where it did' diff <(echo "$now") <(as_configured)
+	mv /tmp/file.good /tmp/file
+	ok '... the host is there again' within 30 eval '[ "$(cat /sys/class/nvme/nvme*/state)" = live ]'
+	ok '... fio verifies' verify "$(device 2)" --size=4M
+}
+
+# "::" then takes no host of IPv4, whom discovery must not send there.
+ipv6_alone() {
+	echo 1 >/proc/sys/net/ipv6/bindv6only
+	start -n $NQN /tmp/store/b
+	is 'with bindv6only there is a port for each' "$(cat $NVMET/ports/*/addr_traddr | sort | xargs)" '0.0.0.0 127.0.0.1 ::'
+	is '... of which discovery tells: IPv4' "$(records 127.0.0.1)" "$NQN nvme subsystem ipv4 127.0.0.1 4420"
+	is '... IPv6' "$(records ::1)" "$NQN nvme subsystem ipv6 ::1 4420"
+	ok '... nvme connect-all' nvme connect-all -t tcp -a 127.0.0.1 -s 8009
+	ok '... disconnect' nvme disconnect -n $NQN
+	end
+	cat >/tmp/file4 <<-END
+		{"ports": [{"portid": 1, "addr": {"traddr": "::", "trtype": "tcp", "trsvcid": "4420"}, "subsystems": ["one"]}],
+		 "subsystems": [{"nqn": "one", "attr": {"allow_any_host": "1"}}]}
+	END
+	start -c /tmp/file4
+	is '... and of :: alone no host of IPv4 is told' "$(records ::1; records 127.0.0.1)" 'one nvme subsystem ipv6 ::1 4420'
+	end
+	echo 0 >/proc/sys/net/ipv6/bindv6only
+	start -c /tmp/file4
+	is 'without it all are' "$(records ::1; records 127.0.0.1)" "$(printf 'one nvme subsystem %s 4420\n' 'ipv6 ::1' 'ipv4 127.0.0.1')"
+	end
 }
 
 end_of_file() {

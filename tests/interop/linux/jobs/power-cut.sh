@@ -10,7 +10,7 @@ target() { :; }
 
 mount_disk() { mount -o commit=300 "$DISK" /disk; }
 
-writer() { # SEED flush|fua|never
+writer() { # SEED flush|fua|zero|never
 	mount_disk
 	if [ ! -e /disk/image ]; then
 		truncate -s 64M /disk/image
@@ -30,13 +30,13 @@ writer() { # SEED flush|fua|never
 	cat /tmp/nvmfd.log
 }
 
-reader() { # SEED COUNT
+reader() { # SEED COUNT [zero]
 	mount_disk
-	echo "@missing=$(python3 records.py missing /disk/image "$1" "$2")"
+	echo "@missing=$(python3 records.py missing /disk/image "$@")"
 	umount /disk
 }
 
-# power_cut flush|fua|never: leaves the number of records that were flushed, and
+# power_cut flush|fua|zero|never: leaves the number of records that were flushed, and
 # how many of them the disk lacks.
 power_cut() {
 	local disk=$WORK/disk seed=$RANDOM
@@ -49,7 +49,7 @@ power_cut() {
 	fi
 	guest -D "$disk" -f "$WORK/bundle" -f "$here/jobs/records.py" writer $seed $1
 	ok "$1: the power was cut while a host wrote" test $flushed -ge 300
-	ok_guest -D "$disk" -f "$here/jobs/records.py" reader $seed $flushed
+	ok_guest -D "$disk" -f "$here/jobs/records.py" reader $seed $flushed $([ $1 != zero ] || echo zero)
 }
 
 outside() {
@@ -57,6 +57,9 @@ outside() {
 	is "... all of $flushed flushed records are there" "$missing" 0
 	power_cut fua
 	is "... all of $flushed records written with FUA are there" "$missing" 0
+	# What the power cuts before have left there becomes zeros.
+	power_cut zero
+	is "... all of $flushed zeroed and flushed records are zeros" "$missing" 0
 	power_cut never
 	ok "... records that the host does not flush are lost: $missing of $flushed" test "$missing" -gt 0
 }

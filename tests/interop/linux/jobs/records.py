@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Records for the power cut: whole blocks, of which each says what it is.
 
-usage: records.py write DEVICE SEED flush|fua    until the power is cut
-       records.py missing FILE SEED COUNT        how many of the first COUNT are not there
+usage: records.py write DEVICE SEED flush|fua|zero    until the power is cut
+       records.py missing FILE SEED COUNT [zero]      how many of the first COUNT are not there
+
+With zero, what was there becomes zeros, by Write Zeroes.
 
 Lines for the machine: "@flushed=N" once N records must be on stable storage.
 """
+import fcntl
 import hashlib
 import mmap
 import os
+import struct
 import sys
 
 SIZE = 4096
 SLOTS = 16384           # the whole namespace
 CUT_AFTER = 300
+BLKZEROOUT = 0x127f
 
 
 def slot(number):
@@ -29,8 +34,11 @@ def write(device, seed, how):
     fd = os.open(device, os.O_RDWR | (os.O_DIRECT | os.O_DSYNC if how == 'fua' else 0))
     page = mmap.mmap(-1, SIZE)
     for number in range(SLOTS):
-        page[:] = record(seed, number)
-        os.pwrite(fd, page, slot(number))
+        if how == 'zero':
+            fcntl.ioctl(fd, BLKZEROOUT, struct.pack('QQ', slot(number), SIZE))
+        else:
+            page[:] = record(seed, number)
+            os.pwrite(fd, page, slot(number))
         if how != 'fua':
             os.fsync(fd)
         print(f'@flushed={number + 1}', flush=True)
@@ -38,15 +46,15 @@ def write(device, seed, how):
             print('@cut_power', flush=True)
 
 
-def missing(path, seed, count):
+def missing(path, seed, count, how=''):
     with open(path, 'rb') as file:
         for number in range(count):
             file.seek(slot(number))
-            if file.read(SIZE) != record(seed, number):
+            if file.read(SIZE) != (bytes(SIZE) if how == 'zero' else record(seed, number)):
                 yield number
 
 
 if sys.argv[1] == 'write':
     write(*sys.argv[2:])
 else:
-    print(len(list(missing(*sys.argv[2:4], int(sys.argv[4])))))
+    print(len(list(missing(*sys.argv[2:4], int(sys.argv[4]), *sys.argv[5:]))))

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Row "protection": feature 84h, by which a host protects a namespace for all hosts."""
+import struct
+import unittest
+
+import wire
+from case import FreshTargetCase, RoomCase, pattern, read_blocks, write_blocks
+from rpc import Caller
+from test_fused import submit_pair
+from wire import Admin, Cns, Feature, Log, Sc, Select, Sqe
+
+ALL = 0xFFFFFFFF
+NONE, PROTECTED = 0, 1
+CHANGED = 0x04 << 16 | 0x02
+BEFORE = pattern(8)
+
+
+class ProtectionCase(FreshTargetCase):
+    devices = ('ramdisk:1M?nsid=1', 'ramdisk:1M?nsid=2', 'ramdisk:1M?nsid=3&ro')
+    args = ('--rpc-socket', 'rpc')
+
+    def setUp(self):
+        super().setUp()
+        self.queue = self.io()
+        self.ctrl = self.queue.controller
+
+    def set(self, state, nsid=1):
+        return self.ctrl.admin.run(wire.set_features(Feature.WRITE_PROTECTION, state, nsid=nsid))
+
+    def get(self, nsid=1, ctrl=None, **how):
+        command = (ctrl or self.ctrl).admin.run(
+            wire.get_features(Feature.WRITE_PROTECTION, nsid=nsid, **how))
+        return self.assert_success(command).dw0
+
+    def call(self, method, **params):
+        with Caller(self.target.room.path / 'rpc') as caller:
+            return caller.call(method, **params)
+
+
+class Protection(ProtectionCase):
+
+    def test_what_would_change_it_is_refused_and_the_rest_is_not(self):
+        self.assert_success(write_blocks(self.queue, 0, BEFORE))
+        self.assert_success(self.set(PROTECTED))
+        self.assertEqual(self.get(), PROTECTED)
+        for sqe, data in ((wire.write(1, 0, 8), bytes(4096)), (wire.write_zeroes(1, 0, 8), b''),
+                          (wire.manage(1, 1), wire.dsm_ranges((0, 8)))):
+            self.assert_status(self.queue.run(sqe, data), Sc.WRITE_PROTECTED, dnr=True)
+        for sqe, data in ((wire.compare(1, 0, 8), BEFORE), (wire.verify(1, 0, 8), b''),
+                          (wire.flush(1), b'')):
+            self.assert_success(self.queue.run(sqe, data))
+        self.assertEqual(bytes(read_blocks(self.queue, 0, 8).data), BEFORE)
+
+    def test_neither_a_fused_pair_nor_a_copy_writes_it(self):
+        self.assert_success(write_blocks(self.queue, 0, BEFORE))
+        self.assert_success(self.set(PROTECTED))
+        pair = submit_pair(self.queue, 0, BEFORE[:512], bytes(512))
+        self.assertEqual([command.cqe.sc for command in self.queue.wait_all(pair)],
+                         [Sc.FAILED_FUSED, Sc.WRITE_PROTECTED])
+        self.assert_status(self.queue.run(wire.copy(1, 16, 1), wire.copy_ranges((0, 1))), Sc.WRITE_PROTECTED, dnr=True)
+        self.assertEqual(bytes(read_blocks(self.queue, 0, 8).data), BEFORE)
+
+    def test_the_data_of_a_refused_write_is_not_asked_for(self):
+        self.assert_success(self.set(PROTECTED))
+        command = write_blocks(self.queue, 0, bytes(65536), in_capsule=False)
+        self.assert_status(command, Sc.WRITE_PROTECTED)
+        self.assertEqual(command.granted, 0)
+
+    def test_it_can_be_written_again_afterwards(self):
+        self.assert_success(self.set(PROTECTED))
+        self.assert_success(self.set(NONE))
+        self.assertEqual(self.get(), NONE)
+        self.assert_success(write_blocks(self.queue, 0, BEFORE))
+
+    def test_every_host_is_concerned_and_no_other_namespace(self):
+        other = self.io()
+        self.assert_success(self.set(PROTECTED))
+        self.assert_status(write_blocks(other, 0, BEFORE), Sc.WRITE_PROTECTED)
+        self.assertEqual(self.get(ctrl=other.controller), PROTECTED)
+        self.assertEqual(self.get(2), NONE)
+        self.assert_success(write_blocks(other, 0, BEFORE, nsid=2))
+
+    def test_identify_says_so(self):
+        for state in (PROTECTED, NONE):
+            self.assert_success(self.set(state))
+            self.assertEqual(self.ctrl.identify_namespace(1).nsattr, state)
+            data = wire.Fields(wire.ANY_NAMESPACE, self.ctrl.identify(Cns.ANY_NAMESPACE, 1).data)
+            self.assertEqual(data.nsattr, state)
+
+    def test_hosts_are_told(self):
+        other = self.controller()
+        other.admin.run(wire.set_features(Feature.ASYNC_EVENT_CONFIG, 0x100))
+        for state in (PROTECTED, NONE):
+            event = other.admin.submit(Sqe(Admin.ASYNC_EVENT))
+            self.assert_success(self.set(state))
+            self.assertEqual(other.admin.wait(event).cqe.dw0, CHANGED)
+            command = other.get_log(Log.CHANGED_NAMESPACES, 4096)
+            self.assertEqual(struct.unpack_from('<II', command.data), (1, 0))
+
+    def test_what_changes_nothing_is_not_told(self):
+        self.assert_success(self.set(PROTECTED))
+        other = self.controller()
+        other.admin.run(wire.set_features(Feature.ASYNC_EVENT_CONFIG, 0x100))
+        event = other.admin.submit(Sqe(Admin.ASYNC_EVENT))
+        self.assert_success(self.set(PROTECTED))
+        # What is told of one that does change comes after it, and is all.
+        self.assert_success(self.set(PROTECTED, nsid=2))
+        other.admin.wait(event)
+        command = other.get_log(Log.CHANGED_NAMESPACES, 4096)
+        self.assertEqual(struct.unpack_from('<II', command.data), (2, 0))
+
+    def test_it_outlasts_resets_and_its_host(self):
+        self.assert_success(self.set(PROTECTED))
+        self.ctrl.disable()
+        self.ctrl.enable()
+        self.assertEqual(self.get(), PROTECTED)
+        self.ctrl.close()
+        self.ctrl = self.controller()
+        self.assertEqual(self.get(), PROTECTED)
+
+    def test_it_outlasts_a_new_size_and_not_the_namespace(self):
+        self.call('bdev_null_create', name='n', num_blocks=2048, block_size=512)
+        add = {'nqn': self.target.nqn, 'namespace': {'bdev_name': 'n', 'nsid': 9}}
+        self.call('nvmf_subsystem_add_ns', **add)
+        self.assert_success(self.set(PROTECTED, nsid=9))
+        self.call('bdev_null_resize', name='n', new_size=2)
+        self.assertEqual(self.ctrl.identify_namespace(9).nsze, 4096)
+        self.assertEqual(self.get(9), PROTECTED)
+        self.call('nvmf_subsystem_remove_ns', nqn=self.target.nqn, nsid=9)
+        self.call('nvmf_subsystem_add_ns', **add)
+        self.assertEqual(self.get(9), NONE)
+
+
+class Operator(ProtectionCase):
+    """Who runs the target sees it, sets it and lifts it."""
+
+    def shown(self, method='nvmfd_get_subsystems'):
+        subsystem, = [s for s in self.call(method) if s['nqn'] == self.target.nqn]
+        return [ns.get('write_protected', False) for ns in subsystem['namespaces']]
+
+    def change(self, nsid=1, **how):
+        self.call('nvmfd_set_ns', nqn=self.target.nqn, nsid=nsid, **how)
+
+    def test_it_is_shown(self):
+        for state, expected in ((PROTECTED, [True, False, False]), (NONE, [False] * 3)):
+            self.assert_success(self.set(state))
+            for method in ('nvmfd_get_subsystems', 'nvmf_get_subsystems'):
+                self.assertEqual(self.shown(method), expected)
+
+    def test_it_is_set_and_lifted_and_hosts_are_told(self):
+        self.ctrl.admin.run(wire.set_features(Feature.ASYNC_EVENT_CONFIG, 0x100))
+        for state, status in ((PROTECTED, Sc.WRITE_PROTECTED), (NONE, Sc.SUCCESS)):
+            event = self.ctrl.admin.submit(Sqe(Admin.ASYNC_EVENT))
+            self.change(write_protected=state == PROTECTED)
+            self.assertEqual(self.ctrl.admin.wait(event).cqe.dw0, CHANGED)
+            command = self.ctrl.get_log(Log.CHANGED_NAMESPACES, 4096)
+            self.assertEqual(struct.unpack_from('<II', command.data), (1, 0))
+            self.assertEqual(self.get(), state)
+            self.assertEqual(self.ctrl.identify_namespace(1).nsattr, state)
+            self.assert_status(write_blocks(self.queue, 0, BEFORE), status)
+
+    def test_either_lifts_what_the_other_has_set(self):
+        self.change(write_protected=True)
+        self.assert_success(self.set(NONE))
+        self.assertEqual(self.shown(), [False] * 3)
+        self.assert_success(self.set(PROTECTED))
+        self.change(write_protected=False)
+        self.assertEqual(self.get(), NONE)
+
+    def test_other_changes_leave_it(self):
+        self.assert_success(self.set(PROTECTED))
+        for how in ({'read_only': True}, {'hidden': True}, {'read_only': False, 'hidden': False}):
+            self.change(**how)
+            self.assertEqual(self.shown(), [True, False, False])
+        self.assertEqual(self.get(), PROTECTED)
+        self.assert_success(self.set(NONE))
+        self.assert_success(write_blocks(self.queue, 0, BEFORE))
+
+    def test_a_namespace_may_begin_so(self):
+        self.call('bdev_null_create', name='n', num_blocks=2048, block_size=512)
+        self.call('nvmfd_add_ns', nqn=self.target.nqn, device='n', nsid=9, write_protected=True)
+        self.assertEqual(self.get(9), PROTECTED)
+        self.assert_status(write_blocks(self.queue, 0, BEFORE, nsid=9), Sc.WRITE_PROTECTED)
+
+
+class Refusals(ProtectionCase):
+
+    def test_states_that_end_with_a_power_cycle_or_never_are_invalid(self):
+        for state in range(2, 8):
+            self.assert_status(self.set(state), Sc.INVALID_FIELD, dnr=True)
+        self.assertEqual(self.get(), NONE)
+
+    def test_it_is_of_one_namespace_that_is_there(self):
+        for nsid in (0, 257, ALL):
+            self.assert_status(self.set(PROTECTED, nsid), Sc.INVALID_NAMESPACE)
+        self.assert_status(self.set(PROTECTED, 77), Sc.INVALID_FIELD)
+
+    def test_nothing_is_saved(self):
+        self.assert_success(self.set(PROTECTED))
+        self.assertEqual(self.get(select=Select.DEFAULT), NONE)
+        self.assertEqual(self.get(select=Select.SAVED), NONE)
+
+    def test_what_may_only_be_read_stays_so(self):
+        self.assertEqual(self.get(3), PROTECTED)
+        self.assertEqual(self.get(3, select=Select.DEFAULT), PROTECTED)
+        self.assert_success(self.set(PROTECTED, 3))
+        self.assert_status(self.set(NONE, 3), Sc.FEATURE_NOT_CHANGEABLE, dnr=True)
+
+
+class Files(RoomCase):
+    """What was written is made to last first."""
+
+    def hosts(self, prefix=''):
+        self.room.file('disk', 1 << 20)
+        target = self.serve(f'{prefix}disk?bs=512')
+        self.addCleanup(target.stop)
+        ctrl = self.controller(target.start())
+        return ctrl, ctrl.io_queues(1)[0]
+
+    def protect(self, ctrl, state):
+        return ctrl.admin.run(wire.set_features(Feature.WRITE_PROTECTION, state, nsid=1)).cqe.sc
+
+    def test_a_file_is_protected_when_it_is_synced(self):
+        ctrl, queue = self.hosts()
+        self.assertEqual(write_blocks(queue, 0, BEFORE).cqe.sc, Sc.SUCCESS)
+        for state, expected in ((PROTECTED, Sc.WRITE_PROTECTED), (NONE, Sc.SUCCESS)):
+            self.assertEqual(self.protect(ctrl, state), Sc.SUCCESS)
+            self.assertEqual(write_blocks(queue, 0, BEFORE).cqe.sc, expected)
+
+    def test_a_file_that_can_not_be_synced_is_not_protected(self):
+        ctrl, queue = self.hosts('error:flush=EIO/')
+        self.assertEqual(self.protect(ctrl, PROTECTED), Sc.WRITE_FAULT)
+        self.assertEqual(ctrl.identify_namespace(1).nsattr, 0)
+        self.assertEqual(write_blocks(queue, 0, BEFORE).cqe.sc, Sc.SUCCESS)
+
+
+if __name__ == '__main__':
+    unittest.main()
