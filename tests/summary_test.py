@@ -46,7 +46,7 @@ def report(number, name, good, run):
 
 
 def main():
-    print(f'1..{len(CASES) + 3}')
+    print(f'1..{len(CASES) + 4}')
     for number, (name, records, last, status) in enumerate(CASES, 1):
         run = summarise(records)
         report(number, name, run.stdout.splitlines()[-1] == last and run.returncode == status, run)
@@ -59,6 +59,12 @@ def main():
     run = summarise([('not ok 1 - a\n1..1\n', 'FAIL', 1)], variant='asan=')
     report(len(CASES) + 3, 'what failed in a variant bears its name',
            run.stdout.splitlines() == ['FAILED: asan: p: a: not ok', '0 passed, 1 failed'], run)
+    lines = ''.join(f'# {n}\n' for n in range(20))
+    run = summarise([(f'not ok 1 - a\n{lines}# \n# noise\nok 2 - b\n# of b\n1..2\n', 'FAIL', 1)])
+    report(len(CASES) + 4, 'why it failed stands below it, in its last lines',
+           run.stdout.splitlines() == ['FAILED: p: a: not ok',
+                                       *(f'    # {n}' for n in range(12, 20)),
+                                       '1 passed, 1 failed'], run)
 
 
 if __name__ == '__main__':

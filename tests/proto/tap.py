@@ -15,11 +15,12 @@ class TapResult(unittest.TestResult):
 
     def line(self, ok, test, note='', error=None):
         self.count += 1
+        state = 'ok' if ok else 'not ok'
+        print(state, self.count, '-', test.id(), note)
         if error:
             for text in ''.join(traceback.format_exception(*error)).split('\n'):
                 print('#', text)
-        state = 'ok' if ok else 'not ok'
-        print(state, self.count, '-', test.id(), note, flush=True)
+        sys.stdout.flush()
 
     def addSuccess(self, test):
         self.line(True, test)
