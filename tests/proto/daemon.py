@@ -209,6 +209,18 @@ class Daemon:
         """The most resident memory so far, in bytes."""
         return int(self.status('VmHWM').split()[0]) * 1024
 
+    def memory_but_disks(self):
+        """What is resident, in bytes, without its RAM disks: those alone ask for huge pages,
+        and when the kernel has one for them is the kernel's matter."""
+        total = resident = 0
+        for line in pathlib.Path(f'/proc/{self.pid}/smaps').read_text().splitlines():
+            name, _, value = line.partition(':')
+            if name == 'Rss':
+                resident = int(value.split()[0]) * 1024
+            elif name == 'VmFlags' and 'hg' not in value.split():
+                total += resident
+        return total
+
     def is_sanitized(self):
         """Under a sanitizer or valgrind: its memory tells nothing then."""
         return self.has_loaded('san.so', 'vgpreload')

@@ -428,15 +428,13 @@ class Walk(RoomCase):
             self.assertLess(time.monotonic(), until, what if isinstance(what, str) else what())
             time.sleep(0.01)
 
-    def resident(self):
-        return int(self.target.status('VmRSS').split()[0]) * 1024
-
     def assert_back(self, descriptors, memory):
         self.wait_until(lambda: self.target.descriptors() <= descriptors,
                         lambda: f'{self.target.descriptors()} descriptors, and were {descriptors}')
         if not self.target.is_sanitized():
-            self.wait_until(lambda: self.resident() <= memory + MEMORY_MARGIN,
-                            lambda: f'{self.resident() >> 10} KiB resident, and were {memory >> 10}')
+            self.wait_until(lambda: self.target.memory_but_disks() <= memory + MEMORY_MARGIN,
+                            lambda: f'{self.target.memory_but_disks() >> 10} KiB resident, '
+                                    f'and were {memory >> 10}')
 
     def test_a_walk_under_load(self):
         self.bystanders = [Bystander(Place(self.target, self.where(STEADY_PORT), nqn))
@@ -447,7 +445,7 @@ class Walk(RoomCase):
         self.watch_discovery()
         self.walk(SECONDS / 4)          # the first part takes what the daemon keeps
         self.go_home()
-        descriptors, memory = self.target.descriptors(), self.resident()
+        descriptors, memory = self.target.descriptors(), self.target.memory_but_disks()
         self.watch_discovery()
         self.walk(SECONDS * 3 / 4)
         self.go_home()
