@@ -241,6 +241,8 @@ static int file_cancel(struct backend *b, struct backend_lane *lane, struct back
 
 	if (r->opcode == IO_DATASYNC)	/* others may be waiting for the same one */
 		return -EBUSY;
+	if (r->done == end_late)	/* somebody asked for that before */
+		return 0;
 	if (r->done != start_late)
 		return io_engine_cancel(lane->io, r);
 	r->done = end_late;

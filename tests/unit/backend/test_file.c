@@ -391,6 +391,7 @@ static void what_waits_for_its_place_can_be_recalled(void **state)
 	bed_start(&bed, b, &flush, BACKEND_FLUSH, 0, 0, NULL, 0);
 	assert_int_equal(backend_cancel(b, &bed.lane, &first.op), -EBUSY);
 	assert_int_equal(backend_cancel(b, &bed.lane, &second.op), 0);
+	assert_int_equal(backend_cancel(b, &bed.lane, &second.op), 0);
 	assert_int_equal(backend_cancel(b, &bed.lane, &flush.op), -EBUSY);
 	/* Behind both of them. */
 	bed_start(&bed, b, &third, BACKEND_READ, 0, 0, in, sizeof(in));
