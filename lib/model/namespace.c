@@ -218,6 +218,9 @@ static void settle(struct device *d, bool is_left)
 		return;
 	if (is_left)
 		backend_resize(b, d->next_size, &now);
+	/* What comes back there some day is not what was marked. */
+	if (marks_any(&d->marks))
+		marks_clear(&d->marks, d->next_size / b->info.block_size, UINT64_MAX / 2);
 	b->info.size = d->next_size;
 	d->next_size = 0;
 }

@@ -6,6 +6,7 @@ import unittest
 
 import wire
 from case import RoomCase, TargetCase, pattern, read_blocks, write_blocks
+from rpc import Caller
 from test_fused import submit_pair
 from wire import DEAC, FUA, Feature, Log, Sc
 
@@ -182,6 +183,22 @@ class Marks(UncorrectableCase):
     def test_what_is_told_of_it(self):
         controller = self.queue.controller
         self.assertEqual(controller.identify_controller().oncs & 2, 2)
+
+
+class Sizes(UncorrectableCase):
+    args = ('--rpc-socket', 'rpc')
+
+    def test_what_is_taken_away_comes_back_without_marks(self):
+        self.fill()
+        self.assert_success(spoil(self.queue, 2000, 200))
+        with Caller(self.target.room.path / 'rpc') as caller:
+            name = caller.call('bdev_get_bdevs')[0]['name']
+            for size in (1 << 20, 2 << 20):
+                caller.call('nvmfd_resize_device', name=name, size=size)
+        self.assert_success(read_blocks(self.queue, 2048, 1000))
+        self.assert_success(read_blocks(self.queue, 1999, 1))
+        for slba in (2000, 2047):
+            self.assert_status(read_blocks(self.queue, slba, 1), BAD)
 
 
 class Workers(UncorrectableCase):
