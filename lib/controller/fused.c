@@ -169,6 +169,8 @@ void fused_lost(struct request *r)
 		other->is_copy = r->is_copy;
 		r->buffer = NULL;
 	}
+	if (request_is_parked(other))
+		request_unpark(other);
 	if (!other->is_fetching)
 		request_end(other, NVME_FAILED_FUSED);
 }

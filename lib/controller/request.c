@@ -273,6 +273,8 @@ void request_unpark(struct request *r)
 	struct queue *q = r->queue;
 
 	list_remove(&r->capsule.link);
+	/* Those behind may have waited for it alone. */
+	pool_wait_no_more(q->station->worker->pool, &q->waiter);
 	if (!list_is_empty(&q->parked))
 		pool_wait(q->station->worker->pool, &q->waiter);
 }

@@ -7,6 +7,7 @@ import unittest
 import daemon
 import wire
 from case import RoomCase, TargetCase, pattern, read_blocks, write_blocks
+from rpc import Caller
 from test_fused import compare as first_half, submit, submit_pair, swap, write as second_half
 from wire import Admin, Nvm, Sc, Sqe
 
@@ -69,9 +70,9 @@ class AbortCase(TargetCase):
         for _ in range(2):
             self.assert_success(queue.run(wire.flush(1)))
 
-    def await_r2ts(self, *commands):
+    def await_r2ts(self, *commands, queue=None):
         while not all(command.r2ts for command in commands):
-            self.queue.step(10)
+            (queue or self.queue).step(10)
 
     def fetched_write(self, slba=0, blocks=64, nsid=1):
         """A write whose data has been asked for, and is not sent."""
@@ -287,6 +288,86 @@ class Parked(AbortCase):
         data = pattern(self.blocks, seed=99)
         self.assert_success(write_blocks(self.queue, 0, data))
         self.assertEqual(read_blocks(self.queue, 0, self.blocks).data, data)
+
+
+class InLine(AbortCase):
+    """Queues that wait for buffers, one behind the other."""
+    args = ('--workers', '2', '--buffers', '4M', '--rpc-socket', 'rpc')
+    queues = 64
+
+    def setUp(self):
+        super().setUp()
+        *self.holders, self.front, self.behind = self.of_one_worker()[:24]
+        for queue in self.qs:
+            queue.hold_r2t = True
+        self.held = []
+
+    def of_one_worker(self):
+        """... which is not that of the admin queue, so that its buffers are no news there."""
+        with Caller(self.target.room.path / 'rpc') as caller:
+            workers = {pair['qid']: pair['thread'] for pair in
+                       caller.call('nvmf_subsystem_get_qpairs', nqn=self.target.nqn)
+                       if pair['cntlid'] == self.ctrl.cntlid}
+        return [queue for queue in self.qs if workers[queue.qid] != workers[0]]
+
+    def write(self, queue, size):
+        blocks = size // 512
+        return queue.submit(wire.write(1, 0, blocks), pattern(blocks), in_capsule=False)
+
+    def hold(self, queue, size):
+        """A buffer that waits for its data."""
+        command = self.write(queue, size)
+        self.await_r2ts(command, queue=queue)
+        self.held.append((queue, command))
+
+    def give_back(self, queue, command):
+        self.held.remove((queue, command))
+        queue.answer_r2t(command)
+        self.assert_success(queue.wait(command))
+
+    def assert_is_served(self, command):
+        began = time.monotonic()
+        self.await_r2ts(command, queue=self.behind)
+        self.assertLess(time.monotonic() - began, PATIENCE * daemon.SLOWNESS)
+        for queue, each in [*self.held, (self.behind, command)]:
+            queue.answer_r2t(each)
+            self.assert_success(queue.wait(each))
+
+    def test_who_stood_behind_one_that_was_aborted(self):
+        for queue in self.holders[:14]:
+            self.hold(queue, 256 << 10)
+        great = self.write(self.front, 1 << 20)
+        self.assert_success(self.front.run(wire.flush(1)))
+        less = self.write(self.behind, 128 << 10)
+        self.assert_success(self.behind.run(wire.flush(1)))
+        self.give_back(*self.held[0])
+        self.assert_success(self.behind.run(wire.flush(1)))
+        self.assertFalse(great.r2ts or less.r2ts)
+        self.assert_aborted(great, self.front)
+        self.assert_is_served(less)
+
+    def test_who_stood_behind_a_pair_that_was(self):
+        """Either half of it takes it out of the line."""
+        for queue in self.holders[:13]:
+            self.hold(queue, 256 << 10)
+        for queue, kib in zip(self.holders[13:], (128, 64, 32, 16, 8)):
+            self.hold(queue, kib << 10)
+        for queue in self.holders[18:]:
+            self.hold(queue, 64 << 10)      # what those have that need little
+        for half in (0, 1):
+            with self.subTest(half=half):
+                pair = submit_pair(self.front, 0, bytes(512), pattern(1), (False, False))
+                self.assert_success(self.front.run(wire.flush(1)))
+                least = self.write(self.behind, 4096)
+                self.assert_success(self.behind.run(wire.flush(1)))
+                self.assertFalse(pair[0].r2ts or pair[1].r2ts or least.r2ts)
+                began = time.monotonic()
+                self.assert_aborted(pair[half], self.front)
+                self.assert_status(self.front.wait(pair[not half]), Sc.FAILED_FUSED)
+                self.await_r2ts(least, queue=self.behind)
+                self.assertLess(time.monotonic() - began, PATIENCE * daemon.SLOWNESS)
+                self.behind.answer_r2t(least)
+                self.assert_success(self.behind.wait(least))
 
 
 class Pieces(AbortCase):
