@@ -207,14 +207,23 @@ static bool go_on(struct request *r)
 	return false;
 }
 
+/* It is told of the namespace that failed: that goes no earlier. */
+static void fail(struct request *r, int result)
+{
+	struct ns_lane *source = r->job.source;
+
+	r->job.source = NULL;
+	r->capsule.dw0 = r->job.index;
+	io_end_of(r, r->job.ns, result);
+	lane_leave(source);
+}
+
 static bool next_piece(struct request *r, int result)
 {
 	struct job *j = &r->job;
 
 	if (result) {
-		leave_source(r);
-		r->capsule.dw0 = j->index;
-		io_end_of(r, j->ns, result);
+		fail(r, result);
 		return false;
 	}
 	if (j->op.length && j->op.opcode == BACKEND_READ) {

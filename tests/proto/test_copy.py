@@ -271,5 +271,26 @@ class Amid(FreshTargetCase):
         self.assert_success(read_blocks(other, 0, 8))
 
 
+class AmidFailure(FreshTargetCase):
+    devices = ('ramdisk:1M?nsid=1', 'delay:ms=200/error:read=EIO/ramdisk:1M?nsid=2')
+    args = ('--rpc-socket', 'rpc')
+
+    def test_the_source_is_taken_away_while_it_fails(self):
+        """Its record is there until the last of them has been told of it."""
+        queue = self.io()
+        self.assert_success(allow_format_2(queue.controller))
+        copies = [queue.submit(wire.copy(1, 0, 1, 2), wire.copy_ranges((5, 9, 2)))
+                  for _ in range(3)]
+        self.assert_success(queue.run(wire.flush(1)))
+        with Caller(self.target.room.path / 'rpc') as caller:
+            caller.call('nvmf_subsystem_remove_ns', nqn=self.target.nqn, nsid=2)
+        for command in copies:
+            self.assert_status(queue.wait(command), Sc.UNRECOVERED_READ_ERROR)
+        self.assertIn('namespace 2: Copy of', self.target.log())
+        with Caller(self.target.room.path / 'rpc') as caller:       # and now it goes
+            self.assertEqual(len(caller.call('nvmf_get_subsystems')[-1]['namespaces']), 1)
+        self.assert_success(read_blocks(queue, 0, 1))
+
+
 if __name__ == '__main__':
     unittest.main()
