@@ -54,13 +54,15 @@ uint16_t io_copy_range_most(const struct namespace *ns)
 	return (uint16_t)(blocks < UINT16_MAX ? blocks : UINT16_MAX);
 }
 
+static uint32_t source_nsid(const struct request *r, const struct nvme_copy_range *range)
+{
+	return le32_get(format_of(r) == NVME_COPY_FORMAT_0 ? r->capsule.sqe.nsid : range->snsid);
+}
+
 /* Where a range is read from; NULL: its host sees no such namespace. */
 static struct namespace *source_of(const struct request *r, const struct nvme_copy_range *range)
 {
-	const struct nvme_sqe *sqe = &r->capsule.sqe;
-
-	return view_namespace(r->queue->view, le32_get(format_of(r) == NVME_COPY_FORMAT_0 ?
-						       sqe->nsid : range->snsid));
+	return view_namespace(r->queue->view, source_nsid(r, range));
 }
 
 static bool overlaps(uint64_t a, uint64_t a_count, uint64_t b, uint64_t b_count)
@@ -68,12 +70,10 @@ static bool overlaps(uint64_t a, uint64_t a_count, uint64_t b, uint64_t b_count)
 	return a < b + b_count && b < a + a_count;
 }
 
-static uint16_t check_source(struct request *r, const struct nvme_copy_range *range)
+static uint16_t check_source(const struct request *r, const struct nvme_copy_range *range)
 {
 	const struct namespace *ns = source_of(r, range);
 
-	/* What is wrong here stands in the data. */
-	r->location = NVME_ERROR_NO_LOCATION;
 	if (!ns)
 		return NVME_INVALID_NAMESPACE | NVME_DNR;
 	if (ns->lba_shift != r->ns->lba_shift)
@@ -84,7 +84,7 @@ static uint16_t check_source(struct request *r, const struct nvme_copy_range *ra
 }
 
 /* ... and that it is not where so many blocks will be written. */
-static uint16_t check_range(struct request *r, const struct nvme_copy_range *range,
+static uint16_t check_range(const struct request *r, const struct nvme_copy_range *range,
 			    uint64_t total)
 {
 	uint16_t status = check_source(r, range);
@@ -108,16 +108,38 @@ static uint16_t check_sizes(const struct request *r, uint64_t *total)
 						      NVME_COMMAND_SIZE_LIMIT | NVME_DNR;
 }
 
-static uint16_t check_ranges(struct request *r)
+/* What is wrong stands in the data, of which a location can't tell. */
+static void refuse(struct request *r, uint16_t status, const struct nvme_copy_range *range)
+{
+	const struct namespace *ns = source_of(r, range);
+	uint64_t lba = ns ? le64_get(range->slba) : 0;
+
+	if (status == (NVME_LBA_OUT_OF_RANGE | NVME_DNR) && lba < ns->blocks)
+		lba = ns->blocks;
+	r->location = NVME_ERROR_NO_LOCATION;
+	request_fail_at(r, status, source_nsid(r, range), lba);
+}
+
+/* False: it has ended. */
+static bool check_ranges(struct request *r)
 {
 	uint64_t total;
 	uint16_t status = check_sizes(r, &total);
 
 	if (!status && !extent_is_inside(r->ns, first_target(r), total))
 		status = NVME_LBA_OUT_OF_RANGE | NVME_DNR;
-	for (uint32_t i = 0; !status && i < range_count(r); i++)
+	if (status) {
+		request_end(r, status);
+		return false;
+	}
+	for (uint32_t i = 0; i < range_count(r); i++) {
 		status = check_range(r, range_at(r, i), total);
-	return status;
+		if (!status)
+			continue;
+		refuse(r, status, range_at(r, i));
+		return false;
+	}
+	return true;
 }
 
 /* ---- a range ------------------------------------------------------------------------------- */
@@ -139,18 +161,8 @@ static void enter_source(struct request *r, const struct nvme_copy_range *range)
 	lane_enter(r->job.source);
 }
 
-/* Of the ranges, the one that it is at; hosts then know what is left to do. */
-static void end_copy(struct request *r, uint16_t status)
-{
-	leave_source(r);
-	if (status)
-		r->capsule.dw0 = r->job.index;
-	else
-		io_count_copy(r, r->job.to - (first_target(r) << r->ns->lba_shift));
-	request_end(r, status);
-}
-
-/* What was found well of it before may have become wrong meanwhile. */
+/* What was found well of it before may have become wrong meanwhile.  Hosts are told which
+ * one it is at: they then know what is left to do. */
 static bool begin_range(struct request *r)
 {
 	const struct nvme_copy_range *range = range_at(r, r->job.index);
@@ -158,7 +170,8 @@ static bool begin_range(struct request *r)
 	uint16_t status = check_source(r, range);
 
 	if (status) {
-		end_copy(r, status);
+		r->capsule.dw0 = j->index;
+		refuse(r, status, range);
 		return false;
 	}
 	enter_source(r, range);
@@ -203,7 +216,8 @@ static bool go_on(struct request *r)
 	leave_source(r);
 	if (++j->index < range_count(r))
 		return begin_range(r);
-	end_copy(r, NVME_SUCCESS);
+	io_count_copy(r, j->to - (first_target(r) << r->ns->lba_shift));
+	request_end(r, NVME_SUCCESS);
 	return false;
 }
 
@@ -245,12 +259,8 @@ static void drop(struct request *r)
 
 void io_copy_received(struct request *r)
 {
-	uint16_t status = check_ranges(r);
-
-	if (status) {
-		request_end(r, status);
+	if (!check_ranges(r))
 		return;
-	}
 	r->job.op.data = r->buffer + RANGES_ROOM;
 	r->job.to = first_target(r) << r->ns->lba_shift;
 	r->job.next = next_piece;

@@ -77,22 +77,26 @@ static void done(struct backend_op *op, int result)
 		request_end(second, NVME_FAILED_FUSED);
 }
 
-/* Whether the Compare may read that block: 0 or the status. */
-static uint16_t look_for_marks(const struct request *first)
+/* Whether the Compare may read that block; else both have ended. */
+static bool may_be_read(struct request *first, struct request *second)
 {
-	return namespace_has_marks(first->ns) ? io_look_for_marks(first, first->ns, &first->op) :
-						NVME_SUCCESS;
+	uint64_t lba;
+	uint16_t status = io_look_for_marks(first, first->ns, &first->op, &lba);
+
+	if (!status)
+		return true;
+	first->pair = second->pair = NULL;
+	request_fail_at(first, status, first->ns->nsid, lba);
+	request_end(second, NVME_FAILED_FUSED);
+	return false;
 }
 
 static void submit(struct request *second)
 {
-	uint16_t status = look_for_marks(second->pair);
 	int result;
 
-	if (status) {
-		end_both(second->pair, status, second, NVME_FAILED_FUSED);
+	if (namespace_has_marks(second->ns) && !may_be_read(second->pair, second))
 		return;
-	}
 	late_settle(second->queue->station);	/* what came before may be what is expected */
 	second->op.done = done;
 	result = backend_submit(second->ns->backend, &second->queue->station->lane, &second->op);

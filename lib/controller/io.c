@@ -133,6 +133,11 @@ void io_count_copy(struct request *r, uint64_t bytes)
 	done->sectors_copied += bytes / 512;
 }
 
+void io_count_media_error(const struct request *r, const struct namespace *ns)
+{
+	lane_add(&ns->lanes[r->queue->station->worker->index].media_errors, 1);
+}
+
 /* The host has a status; who looks after the storage has the log. */
 static void complain(const struct request *r, const struct namespace *ns, int error)
 {
@@ -151,7 +156,7 @@ static void fail(struct request *r, const struct namespace *ns, int error)
 
 	complain(r, ns, error);
 	if (NVME_STATUS_TYPE(status) == NVME_TYPE_MEDIA)
-		lane_add(&r->lane->media_errors, 1);
+		io_count_media_error(r, ns);
 	request_fail_at(r, status, ns->nsid, r->op.offset >> ns->lba_shift);
 }
 
@@ -230,6 +235,17 @@ static void submit_read(struct request *r)
 		read_flushed(&r->op, result);
 }
 
+/* False: it has ended. */
+static bool may_be_read(struct request *r)
+{
+	uint64_t lba;
+	uint16_t status = io_look_for_marks(r, r->ns, &r->op, &lba);
+
+	if (status)
+		request_fail_at(r, status, r->ns->nsid, lba);
+	return !status;
+}
+
 static bool start(struct request *r, enum backend_opcode opcode)
 {
 	struct extent e;
@@ -251,13 +267,7 @@ static bool start(struct request *r, enum backend_opcode opcode)
 	r->op.opcode = opcode;
 	r->op.offset = e.offset;
 	r->op.length = e.length;
-	if (opcode == BACKEND_READ && namespace_has_marks(r->ns)) {
-		status = io_look_for_marks(r, r->ns, &r->op);
-		if (status)
-			request_end(r, status);
-		return !status;
-	}
-	return true;
+	return opcode != BACKEND_READ || !namespace_has_marks(r->ns) || may_be_read(r);
 }
 
 static void need_buffer(struct request *r, void (*go_on)(struct request *))

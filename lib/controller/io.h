@@ -40,6 +40,8 @@ void io_end_of(struct request *, const struct namespace *, int result);
 void io_count_read(struct request *, uint64_t bytes);
 /* ... for nobody: of what is read that counts, but there was no read command. */
 void io_count_verified(struct request *, uint64_t bytes);
+/* Of that namespace, something could not be read or written. */
+void io_count_media_error(const struct request *, const struct namespace *);
 /* It has copied so many to r->ns. */
 void io_count_copy(struct request *, uint64_t bytes);
 
@@ -58,11 +60,12 @@ uint32_t io_copy_blocks_most(const struct namespace *);
 uint16_t io_copy_range_most(const struct namespace *);
 
 /*
- * uncorrectable.c, where namespace_has_marks: of an operation that reads, whether it may;
- * and of one that has written, that what it has written can be read.
+ * uncorrectable.c, where namespace_has_marks: of an operation that reads, whether it may,
+ * or else its first block that can't be read; and of one that has written, that what it has
+ * written can be read.
  */
 uint16_t io_look_for_marks(const struct request *, const struct namespace *,
-			   const struct backend_op *);
+			   const struct backend_op *, uint64_t *lba);
 void io_clear_marks(const struct request *, const struct namespace *, const struct backend_op *);
 void io_write_uncorrectable(struct request *);
 

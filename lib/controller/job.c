@@ -39,8 +39,18 @@ static bool is_writing(const struct backend_op *op)
 	return op->opcode == BACKEND_WRITE || op->opcode == BACKEND_ZERO;
 }
 
-/* The namespace may have become another one on the way, or have gone. */
-static uint16_t why_not(const struct request *r)
+/* Of a piece that is not all there any more. */
+static uint16_t is_beyond(const struct namespace *ns, const struct backend_op *op, uint64_t *lba)
+{
+	uint64_t first = op->offset >> ns->lba_shift;
+
+	*lba = first > ns->blocks ? first : ns->blocks;
+	return NVME_LBA_OUT_OF_RANGE | NVME_DNR;
+}
+
+/* The namespace may have become another one on the way, or have gone.  The status, and the
+ * block that it is about where that is known. */
+static uint16_t why_not(const struct request *r, uint64_t *lba)
 {
 	const struct queue *q = r->queue;
 	const struct backend_op *op = &r->job.op;
@@ -55,27 +65,36 @@ static uint16_t why_not(const struct request *r)
 	if (is_writing(op) && namespace_is_protected(now))
 		return NVME_NAMESPACE_WRITE_PROTECTED | NVME_DNR;
 	if (op->offset + op->length > now->blocks << now->lba_shift)
-		return NVME_LBA_OUT_OF_RANGE | NVME_DNR;
+		return is_beyond(now, op, lba);
 	return op->opcode == BACKEND_READ && namespace_has_marks(now) ?
-	       io_look_for_marks(r, now, op) : NVME_SUCCESS;
+	       io_look_for_marks(r, now, op, lba) : NVME_SUCCESS;
+}
+
+/* Nothing was wrong with the command when it came. */
+static void stop(struct request *r, uint16_t status, uint64_t lba)
+{
+	uint32_t nsid = r->job.ns->nsid;
+
+	r->location = NVME_ERROR_NO_LOCATION;
+	if (r->job.drop)
+		r->job.drop(r);
+	request_fail_at(r, status, nsid, lba);
 }
 
 /* Whether there is a next piece; else the request has ended. */
 static bool goes_on(struct request *r, int result)
 {
+	uint64_t lba = 0;
 	uint16_t status;
 
 	if (!result && is_writing(&r->job.op) && namespace_has_marks(r->job.ns))
 		io_clear_marks(r, r->job.ns, &r->job.op);
 	if (!r->job.next(r, result))
 		return false;
-	status = why_not(r);
-	if (!status)
-		return true;
-	if (r->job.drop)
-		r->job.drop(r);
-	request_end(r, status);
-	return false;
+	status = why_not(r, &lba);
+	if (status)
+		stop(r, status, lba);
+	return !status;
 }
 
 static void piece_done(struct backend_op *, int result);

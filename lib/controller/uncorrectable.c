@@ -6,18 +6,14 @@
 #include "controller/io.h"
 #include "ns/status.h"
 
-static uint16_t count_error(const struct request *r)
-{
-	lane_add(&r->lane->media_errors, 1);
-	return NVME_UNRECOVERED_READ_ERROR | NVME_DNR;
-}
-
 uint16_t io_look_for_marks(const struct request *r, const struct namespace *ns,
-			   const struct backend_op *op)
+			   const struct backend_op *op, uint64_t *lba)
 {
-	return op->length && marks_hit(&ns->device->marks, op->offset >> ns->lba_shift,
-				       op->length >> ns->lba_shift) ? count_error(r) :
-								      NVME_SUCCESS;
+	if (!op->length || !marks_find(&ns->device->marks, op->offset >> ns->lba_shift,
+				       op->length >> ns->lba_shift, lba))
+		return NVME_SUCCESS;
+	io_count_media_error(r, ns);
+	return NVME_UNRECOVERED_READ_ERROR | NVME_DNR;
 }
 
 void io_clear_marks(const struct request *r, const struct namespace *ns,

@@ -42,7 +42,7 @@ static uint64_t mask_of(unsigned int word, uint64_t first, uint64_t last)
 	return mask;
 }
 
-enum action { SET, CLEAR, LOOK };
+enum action { SET, CLEAR };
 
 /* Blocks `first` to `last` of the device; whether any of them was marked. */
 static bool act(struct marks_row *row, uint64_t first, uint64_t last, enum action action)
@@ -60,6 +60,22 @@ static bool act(struct marks_row *row, uint64_t first, uint64_t last, enum actio
 			row->bits[i] &= ~mask;
 	}
 	return found;
+}
+
+static bool find(const struct marks_row *row, uint64_t first, uint64_t last, uint64_t *found)
+{
+	uint64_t begin = row->number * MARKS_ROW;
+	uint64_t from = first > begin ? first - begin : 0, to = last - begin;
+
+	for (unsigned int i = 0; i < WORDS; i++) {
+		uint64_t hit = row->bits[i] & mask_of(i, from, to);
+
+		if (!hit)
+			continue;
+		*found = begin + i * UINT64_C(64) + (unsigned int)__builtin_ctzll(hit);
+		return true;
+	}
+	return false;
 }
 
 static bool is_empty(const struct marks_row *row)
@@ -135,14 +151,30 @@ static int add_rows(struct marks *m, uint64_t first, uint64_t last)
 	return r;
 }
 
+/* Row `i`, if it has to do with a range that ends there; NULL: it has not. */
+static struct marks_row *row_up_to(const struct marks *m, uint32_t i, uint64_t last)
+{
+	return i < m->count && m->rows[i]->number <= last / MARKS_ROW ? m->rows[i] : NULL;
+}
+
 static bool act_on_all(struct marks *m, uint64_t first, uint64_t last, enum action action)
 {
+	struct marks_row *row;
 	bool found = false;
 
-	for (uint32_t i = place_of(m, first / MARKS_ROW);
-	     i < m->count && m->rows[i]->number <= last / MARKS_ROW; i++)
-		found |= act(m->rows[i], first, last, action);
+	for (uint32_t i = place_of(m, first / MARKS_ROW); (row = row_up_to(m, i, last)); i++)
+		found |= act(row, first, last, action);
 	return found;
+}
+
+static bool find_in_all(const struct marks *m, uint64_t first, uint64_t last, uint64_t *found)
+{
+	struct marks_row *row;
+
+	for (uint32_t i = place_of(m, first / MARKS_ROW); (row = row_up_to(m, i, last)); i++)
+		if (find(row, first, last, found))
+			return true;
+	return false;
 }
 
 /* ---- the outside ----------------------------------------------------------------------- */
@@ -167,12 +199,12 @@ void marks_clear(struct marks *m, uint64_t first, uint64_t count)
 	pthread_mutex_unlock(&m->lock);
 }
 
-bool marks_hit(struct marks *m, uint64_t first, uint64_t count)
+bool marks_find(struct marks *m, uint64_t first, uint64_t count, uint64_t *found)
 {
-	bool found;
+	bool is_there;
 
 	pthread_mutex_lock(&m->lock);
-	found = act_on_all(m, first, first + count - 1, LOOK);
+	is_there = find_in_all(m, first, first + count - 1, found);
 	pthread_mutex_unlock(&m->lock);
-	return found;
+	return is_there;
 }

@@ -42,7 +42,7 @@ static inline bool marks_any(const struct marks *m)
 /* 0, -ENOSPC: more than MARKS_MOST rows, or -ENOMEM.  Then nothing is marked that was not. */
 int marks_set(struct marks *, uint64_t first, uint64_t count);
 void marks_clear(struct marks *, uint64_t first, uint64_t count);
-/* Whether one of these blocks is marked. */
-bool marks_hit(struct marks *, uint64_t first, uint64_t count);
+/* Whether one of these blocks is marked, and which is the first of them. */
+bool marks_find(struct marks *, uint64_t first, uint64_t count, uint64_t *found);
 
 #endif

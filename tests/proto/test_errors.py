@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Row "errors": log 01h has what went wrong, where, and how often anything did."""
 import threading
+import time
 import unittest
 
 import wire
 from case import TargetCase, write_blocks
 from nvmetcp import DISCOVERY_NQN
+from rpc import Caller
 from wire import Admin, Feature, Log, Nvm, Sc, Sqe, u128
 
 ENTRIES, SIZE = 128, 64
@@ -275,8 +277,34 @@ class Io(ErrorCase):
         self.check(wire.copy(1, 0, 1, form=5), Sc.INVALID_FIELD, at(49), wire.copy_ranges((9, 1)))
         self.check(wire.copy(1, BLOCKS - 1, 1), Sc.LBA_OUT_OF_RANGE, at(40),
                    wire.copy_ranges((9, 2)), lba=BLOCKS)
-        self.check(wire.copy(1, 0, 1), Sc.LBA_OUT_OF_RANGE, UNKNOWN,
-                   wire.copy_ranges((BLOCKS, 2)))
+        for slba, first in ((BLOCKS - 1, BLOCKS), (BLOCKS, BLOCKS), (1 << 40, 1 << 40)):
+            self.check(wire.copy(1, 0, 2), Sc.LBA_OUT_OF_RANGE, UNKNOWN,
+                       wire.copy_ranges((9, 2), (slba, 2)), lba=first)
+        self.check(wire.copy(1, 0, 2), Sc.OVERLAPPING_RANGE, UNKNOWN,
+                   wire.copy_ranges((9, 1), (1, 2)), lba=1)
+
+    def test_copy_of_other_namespaces(self):
+        given = b'\0\0\0\0\4\0'.ljust(512, b'\0')
+        self.assert_success(self.ctrl.admin.run(wire.set_features(Feature.HOST_BEHAVIOR, 0),
+                                                given))
+        for status, *range_ in ((Sc.INVALID_NAMESPACE, 9, 1, 77),
+                                (Sc.INCOMPATIBLE_NAMESPACE, 9, 1, 2)):
+            lba = 0 if status == Sc.INVALID_NAMESPACE else 9
+            self.check(wire.copy(1, 0, 1, form=2), status, UNKNOWN, wire.copy_ranges(range_),
+                       nsid=range_[2], lba=lba)
+
+    def test_first_block_that_can_not_be_read(self):
+        self.assert_success(self.queue.run(wire.write_uncorrectable(1, 100, 3)))
+        for sqe, out in ((wire.read(1, 96, 8), b''), (wire.read(1, 101, 9), b''),
+                         (wire.verify(1, 0, 2000), b''), (wire.compare(1, 90, 300), bytes(153600)),
+                         (wire.copy(1, 500, 2), wire.copy_ranges((0, 40), (60, 50)))):
+            self.check(sqe, Sc.UNRECOVERED_READ_ERROR, UNKNOWN, out, length=0 if out else
+                       (sqe.cdw12 + 1) * 512, lba=101 if sqe.cdw10 == 101 else 100)
+        first = self.queue.submit(self.fused(Nvm.COMPARE, wire.FUSED_FIRST, 102), bytes(512))
+        second = self.queue.submit(self.fused(Nvm.WRITE, wire.FUSED_SECOND, 102), bytes(512))
+        self.queue.wait_all([first, second])
+        self.assert_last(first, UNKNOWN, qid=1, lba=102)
+        self.assert_success(self.queue.run(wire.write_zeroes(1, 100, 3)))
 
     def test_first_block_that_differs(self):
         self.assert_success(write_blocks(self.queue, 0, bytes(300 * 512)))
@@ -367,6 +395,27 @@ class Storage(ErrorCase):
         command = queue.run(wire.flush(4))
         self.assert_status(command, Sc.WRITE_FAULT)
         self.assert_last(command, UNKNOWN, qid=1)
+
+
+class Smaller(ErrorCase):
+    """A device that becomes smaller while a command goes on in pieces."""
+    devices = ('delay:ms=300/ramdisk:1M',)
+    args = ('--rpc-socket', 'rpc')
+
+    def test_first_block_that_is_not_there_any_more(self):
+        queue, = self.ctrl.io_queues(1)
+        commands = [
+            queue.submit(wire.verify(1, 0, BLOCKS), length=0),
+            queue.submit(wire.manage(1, 2), wire.dsm_ranges((3, 1), (900, 1000)))]
+        time.sleep(0.05)        # the first pieces are under way: they end
+        with Caller(self.target.room.path / 'rpc') as caller:
+            name, = (d['name'] for d in caller.call('bdev_get_bdevs'))
+            caller.call('nvmfd_resize_device', name=name, size=1 << 18)
+        for command in queue.wait_all(commands):
+            self.assert_status(command, Sc.LBA_OUT_OF_RANGE)
+        told = {(e.cid, e.lba, e.nsid, e.location) for e in errors_of(self.ctrl)}
+        self.assertEqual(told, {(commands[0].cid, 512, 1, UNKNOWN),
+                                (commands[1].cid, 900, 1, UNKNOWN)})
 
 
 class Together(ErrorCase):

@@ -19,12 +19,21 @@ static uint64_t roll(uint64_t sides)
 	return (dice >> 33) % sides;
 }
 
-static bool any(const bool *expected, uint64_t first, uint64_t count)
+/* The first that is marked; `first + count`: none is. */
+static uint64_t first_of(const bool *expected, uint64_t first, uint64_t count)
 {
-	for (uint64_t i = first; i < first + count; i++)
-		if (expected[i])
-			return true;
-	return false;
+	uint64_t i = first;
+
+	while (i < first + count && !expected[i])
+		i++;
+	return i;
+}
+
+static bool is_hit(uint64_t first, uint64_t count)
+{
+	uint64_t found;
+
+	return marks_find(&marks, first, count, &found);
 }
 
 /* Beside the plainest way to keep them. */
@@ -34,7 +43,7 @@ static void test_marks_are_of_these_blocks_and_no_others(void **state)
 
 	marks_init(&marks);
 	for (int turn = 0; turn < 3000; turn++) {
-		uint64_t first = roll(BLOCKS), count = 1 + roll(roll(8) ? 150 : BLOCKS);
+		uint64_t first = roll(BLOCKS), count = 1 + roll(roll(8) ? 150 : BLOCKS), found;
 		bool set = roll(2);
 
 		count = count < BLOCKS - first ? count : BLOCKS - first;
@@ -46,8 +55,11 @@ static void test_marks_are_of_these_blocks_and_no_others(void **state)
 			expected[i] = set;
 		first = roll(BLOCKS);
 		count = 1 + roll(BLOCKS - first < 200 ? BLOCKS - first : 200);
-		assert_int_equal(marks_hit(&marks, first, count), any(expected, first, count));
-		assert_int_equal(marks_any(&marks), any(expected, 0, BLOCKS));
+		found = first + count;
+		assert_int_equal(marks_find(&marks, first, count, &found),
+				 first_of(expected, first, count) < first + count);
+		assert_int_equal(found, first_of(expected, first, count));
+		assert_int_equal(marks_any(&marks), first_of(expected, 0, BLOCKS) < BLOCKS);
 	}
 	marks_clear(&marks, 0, BLOCKS);
 	assert_false(marks_any(&marks));
@@ -60,13 +72,13 @@ static void test_what_is_too_much_changes_nothing(void **state)
 	for (uint64_t i = 0; i < MARKS_MOST - 1; i++)
 		assert_int_equal(marks_set(&marks, 2 * i * MARKS_ROW, 1), 0);
 	assert_int_equal(marks_set(&marks, UINT64_C(1) << 60, 2 * MARKS_ROW), -ENOSPC);
-	assert_false(marks_hit(&marks, UINT64_C(1) << 60, 2 * MARKS_ROW));
+	assert_false(is_hit(UINT64_C(1) << 60, 2 * MARKS_ROW));
 	assert_int_equal(marks.count, MARKS_MOST - 1);
 	assert_int_equal(marks_set(&marks, UINT64_C(1) << 60, MARKS_ROW), 0);
 	assert_int_equal(marks_set(&marks, MARKS_ROW, 1), -ENOSPC);
 	assert_int_equal(marks_set(&marks, 1, MARKS_ROW - 1), 0);
-	assert_true(marks_hit(&marks, 0, 1) && marks_hit(&marks, MARKS_ROW - 1, 1));
-	assert_false(marks_hit(&marks, MARKS_ROW, MARKS_ROW));
+	assert_true(is_hit(0, 1) && is_hit(MARKS_ROW - 1, 1));
+	assert_false(is_hit(MARKS_ROW, MARKS_ROW));
 	marks_free(&marks);
 }
 
@@ -82,10 +94,10 @@ static void *work(void *argument)
 		uint64_t block = own + WORKERS * ((uint64_t)turn % 3000);
 
 		if (marks_set(&marks, block, 1) || !marks_any(&marks) ||
-		    !marks_hit(&marks, block, 1))
+		    !is_hit(block, 1))
 			return "a mark that was set is not there";
 		marks_clear(&marks, block, 1);
-		if (marks_any(&marks) && marks_hit(&marks, block, 1))
+		if (marks_any(&marks) && is_hit(block, 1))
 			return "a mark that was cleared is there";
 	}
 	return NULL;
