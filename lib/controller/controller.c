@@ -152,7 +152,12 @@ static void noticed(struct worker_message *m)
 {
 	struct controller *c = container_of(m, struct controller, notice);
 
-	event_namespace(c, registry_noticed(&c->target->registry, c));
+	struct news news = registry_noticed(&c->target->registry, c);
+
+	if (news.nsid)
+		event_namespace(c, news.nsid);
+	if (news.has_failed)
+		event_failure(c);
 	check_gone(c);
 }
 

@@ -71,6 +71,7 @@ struct request {
 	struct abort *abort;		/* that waits for its end; NULL: none */
 	bool is_job;			/* it is done in pieces */
 	bool is_aborted;		/* ... and no other follows; or: this half was */
+	bool has_failed;		/* by its storage's fault, not by its host's */
 	/* Where in a command that was refused the wrong bit stands; 0: as the status has it. */
 	uint16_t location;
 	/* Last, for what lies behind op's front begins as it was left: a plain Read or Write
@@ -137,7 +138,7 @@ struct queue {
 	struct latency latency;		/* of those */
 };
 
-enum notice { NOTICE_NAMESPACES, NOTICE_DISCOVERY, NOTICE_TEMPERATURE, NOTICES };
+enum notice { NOTICE_FAILURE, NOTICE_NAMESPACES, NOTICE_DISCOVERY, NOTICE_TEMPERATURE, NOTICES };
 
 /* Features that are a number and no more. */
 enum feature_value { VALUE_ARBITRATION, VALUE_POWER, VALUE_ATOMICITY, VALUES };
@@ -180,7 +181,7 @@ struct controller {
 	bool is_ending;
 	bool is_fenced;			/* `fence` is on its way; likewise */
 	bool is_noticed;		/* ... and `notice` */
-	uint32_t noticed;		/* the NSID that it is of; FFFFFFFFh: several */
+	struct news news;		/* that it brings */
 
 	struct queue *admin;		/* NULL once it is drained */
 	struct slot *slots;		/* [QID] */
@@ -360,10 +361,12 @@ struct error_place {
 /* A command ends with this status: what its response says then, for the log may have more.
  * NULL: at no block that is known. */
 uint16_t error_note(struct request *, uint16_t status, const struct error_place *);
-/* Newest first; what is not used is zero. */
+/* Newest first; what is not used is zero.  Of what fails later there are news again. */
 void error_list(struct controller *, struct nvme_log_error_entry list[ERROR_ENTRIES]);
 /* Since the controller began. */
 uint64_t error_count(struct controller *);
+/* Whether there is to be an event, or was one: a reset forgets it. */
+bool error_is_told(struct controller *);
 /* A controller reset: the entries go, their count goes on. */
 void error_clear(struct controller *);
 void error_free(struct controller *);
@@ -379,7 +382,10 @@ void event_tell(struct controller *, const struct snapshot *last);
 void event_changed_list(const struct controller *, le32 list[NVME_CHANGED_NS_MAX]);
 /* A host has changed what this namespace can do; FFFFFFFFh: several. */
 void event_namespace(struct controller *, uint32_t nsid);
+/* The storage has failed below one of its commands, which log 01h has. */
+void event_failure(struct controller *);
 /* The logs were read, and the events are not to be retained. */
+void event_errors_read(struct controller *);
 void event_changed_list_read(struct controller *);
 void event_discovery_read(struct controller *);
 void event_health_read(struct controller *);

@@ -27,6 +27,7 @@ struct error_log {
 	pthread_mutex_t lock;
 	uint64_t count;			/* of the controller's life: the newest one's number */
 	uint64_t cleared;		/* those up to this one have been forgotten */
+	bool is_told;			/* there are news of one that failed since the last reading */
 	struct error_record records[ERROR_ENTRIES];	/* [number % ERROR_ENTRIES] */
 };
 
@@ -48,6 +49,13 @@ static bool is_no_error(uint16_t status)
 		if (statuses[i] == code_of(status))
 			return true;
 	return false;
+}
+
+/* "Details should be reported as an asynchronous event" (Base Specification, Internal
+ * Error): so are those of the storage, whose status says no more than which command. */
+static bool is_internal(const struct request *r, uint16_t status)
+{
+	return r->has_failed || code_of(status) == NVME_INTERNAL_ERROR;
 }
 
 /* What such a status is about, where nobody has said more. */
@@ -139,12 +147,18 @@ static struct error_log *log_of(struct controller *c)
 	return atomic_load_explicit(&c->errors, memory_order_acquire);
 }
 
-static void add(struct error_log *log, const struct error_record *record)
+/* Whether there is to be an event of it. */
+static bool add(struct error_log *log, const struct error_record *record, bool has_failed)
 {
+	bool is_news;
+
 	pthread_mutex_lock(&log->lock);
 	log->count++;
 	log->records[log->count % ERROR_ENTRIES] = *record;
+	is_news = has_failed && !log->is_told;
+	log->is_told |= has_failed;
 	pthread_mutex_unlock(&log->lock);
+	return is_news;
 }
 
 /* Who has gone hears of no status, and before there is a controller there is no log. */
@@ -164,8 +178,22 @@ uint16_t error_note(struct request *r, uint16_t status, const struct error_place
 		return status;
 	status |= NVME_MORE;
 	record = record_of(r, status, place ? *place : usual_place(r, status));
-	add(log, &record);
+	if (add(log, &record, is_internal(r, status)))
+		registry_notice_failure(&r->queue->target->registry, c);
 	return status;
+}
+
+bool error_is_told(struct controller *c)
+{
+	struct error_log *log = log_of(c);
+	bool is;
+
+	if (!log)
+		return false;
+	pthread_mutex_lock(&log->lock);
+	is = log->is_told;
+	pthread_mutex_unlock(&log->lock);
+	return is;
 }
 
 void error_clear(struct controller *c)
@@ -176,6 +204,7 @@ void error_clear(struct controller *c)
 		return;
 	pthread_mutex_lock(&log->lock);
 	log->cleared = log->count;
+	log->is_told = false;
 	pthread_mutex_unlock(&log->lock);
 }
 
@@ -237,5 +266,6 @@ void error_list(struct controller *c, struct nvme_log_error_entry list[ERROR_ENT
 	pthread_mutex_lock(&log->lock);
 	for (uint64_t at = log->count; at > log->cleared && n < ERROR_ENTRIES; at--)
 		list[n++] = entry_of(&log->records[at % ERROR_ENTRIES], at);
+	log->is_told = false;
 	pthread_mutex_unlock(&log->lock);
 }

@@ -10,14 +10,18 @@
 
 #include <stdlib.h>
 
+#define TYPE_ERROR 0
 #define TYPE_HEALTH 1
 #define TYPE_NOTICE 2
+/* "Specific to a set of commands": the controller goes on. */
+#define ERROR_TRANSIENT 0x04
 #define HEALTH_TEMPERATURE 0x01
 
 static const struct {
-	uint32_t config;		/* its bit in the feature and in OAES */
+	uint32_t config;		/* its bit in the feature and in OAES; 0: no choice */
 	uint32_t dw0;
 } notices[NOTICES] = {
+	[NOTICE_FAILURE] = { 0, NVME_EVENT(TYPE_ERROR, ERROR_TRANSIENT, NVME_LOG_ERROR) },
 	[NOTICE_NAMESPACES] = { NVME_OAES_NS_ATTRIBUTE,
 				NVME_EVENT(TYPE_NOTICE, 0x00, NVME_LOG_CHANGED_NS) },
 	[NOTICE_DISCOVERY] = { NVME_OAES_DISCOVERY_CHANGE,
@@ -39,16 +43,37 @@ static void send_notices(struct controller *c)
 	}
 }
 
+static bool is_wanted(const struct controller *c, enum notice n)
+{
+	return !notices[n].config || c->async_config & notices[n].config;
+}
+
 static void note(struct controller *c, enum notice n)
 {
-	c->notices[n].is_pending |= (c->async_config & notices[n].config) != 0;
+	c->notices[n].is_pending |= is_wanted(c, n);
 }
 
 void event_configure(struct controller *c, uint32_t config)
 {
 	c->async_config = config;
 	for (enum notice n = 0; n < NOTICES; n++)
-		c->notices[n].is_pending &= (config & notices[n].config) != 0;
+		c->notices[n].is_pending &= is_wanted(c, n);
+}
+
+/* ---- errors ------------------------------------------------------------------------------ */
+
+void event_failure(struct controller *c)
+{
+	if (c->is_ending || !c->admin || !error_is_told(c))
+		return;
+	note(c, NOTICE_FAILURE);
+	send_notices(c);
+}
+
+/* Of what is not in that list there are news on the way. */
+void event_errors_read(struct controller *c)
+{
+	c->notices[NOTICE_FAILURE] = (struct notice_state){ 0 };
 }
 
 /* ---- health ------------------------------------------------------------------------------ */

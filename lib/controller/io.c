@@ -149,6 +149,12 @@ static void complain(const struct request *r, const struct namespace *ns, int er
 		(uintmax_t)r->op.offset, strerror(-error));
 }
 
+/* Not where it is full, or may do the same another time. */
+static bool is_broken(uint16_t status)
+{
+	return NVME_STATUS_TYPE(status) == NVME_TYPE_MEDIA || status == NVME_NAMESPACE_NOT_READY;
+}
+
 /* Which of its blocks failed storage does not say: the first of the operation. */
 static void fail(struct request *r, const struct namespace *ns, int error)
 {
@@ -157,6 +163,7 @@ static void fail(struct request *r, const struct namespace *ns, int error)
 	complain(r, ns, error);
 	if (NVME_STATUS_TYPE(status) == NVME_TYPE_MEDIA)
 		io_count_media_error(r, ns);
+	r->has_failed = is_broken(status);
 	request_fail_at(r, status, ns->nsid, r->op.offset >> ns->lba_shift);
 }
 
@@ -395,12 +402,15 @@ void io_fetch(struct request *r, uint32_t length)
 
 static void all_flushed(struct flush_all *f)
 {
+	struct request *r = container_of(f, struct request, flush);
+	uint16_t status = status_of_errno(f->result, BACKEND_FLUSH);
+
 	/* Not by io_finish: there is no operation to count. */
 	if (f->result)
 		log_say(f->station->target->log, LOG_ERROR,
 			"the flush of all namespaces failed: %s", strerror(-f->result));
-	request_end(container_of(f, struct request, flush),
-		    status_of_errno(f->result, BACKEND_FLUSH));
+	r->has_failed = is_broken(status);
+	request_end(r, status);
 }
 
 static void io_flush(struct request *r)

@@ -191,7 +191,8 @@ static const struct log_page {
 	void (*was_read)(struct controller *);
 } pages[] = {
 	{ NVME_LOG_SUPPORTED, true, true, "Supported Log Pages", of_1024, put_supported, NULL },
-	{ NVME_LOG_ERROR, true, true, "Error Information", error_size, put_error, NULL },
+	{ NVME_LOG_ERROR, true, true, "Error Information", error_size, put_error,
+	  event_errors_read },
 	{ NVME_LOG_HEALTH, false, true, "SMART / Health Information", health_size, put_health,
 	  event_health_read },
 	{ NVME_LOG_FIRMWARE, false, true, "Firmware Slot Information", firmware_size,

@@ -146,6 +146,14 @@ void registry_fenced(struct registry *r, struct controller *c)
 	pthread_mutex_unlock(&r->lock);
 }
 
+/* The lock is held. */
+static void tell_the_news(struct controller *c)
+{
+	if (!c->is_noticed)
+		worker_post(c->station->worker, &c->notice);
+	c->is_noticed = true;
+}
+
 void registry_notice(struct registry *r, const struct subsystem_life *life, uint32_t nsid)
 {
 	pthread_mutex_lock(&r->lock);
@@ -154,23 +162,32 @@ void registry_notice(struct registry *r, const struct subsystem_life *life, uint
 
 		if (c->life != life || c->is_ending)
 			continue;
-		c->noticed = c->is_noticed && c->noticed != nsid ? NVME_NSID_ALL : nsid;
-		if (!c->is_noticed)
-			worker_post(c->station->worker, &c->notice);
-		c->is_noticed = true;
+		c->news.nsid = c->news.nsid && c->news.nsid != nsid ? NVME_NSID_ALL : nsid;
+		tell_the_news(c);
 	}
 	pthread_mutex_unlock(&r->lock);
 }
 
-uint32_t registry_noticed(struct registry *r, struct controller *c)
+void registry_notice_failure(struct registry *r, struct controller *c)
 {
-	uint32_t nsid;
+	pthread_mutex_lock(&r->lock);
+	if (!c->is_ending) {
+		c->news.has_failed = true;
+		tell_the_news(c);
+	}
+	pthread_mutex_unlock(&r->lock);
+}
+
+struct news registry_noticed(struct registry *r, struct controller *c)
+{
+	struct news news;
 
 	pthread_mutex_lock(&r->lock);
 	c->is_noticed = false;
-	nsid = c->noticed;
+	news = c->news;
+	c->news = (struct news){ 0 };
 	pthread_mutex_unlock(&r->lock);
-	return nsid;
+	return news;
 }
 
 bool registry_is_draining(struct registry *r, const char *hostnqn, const uint8_t *hostid)

@@ -106,10 +106,16 @@ bool registry_fence(struct registry *, const struct subsystem_life *, const char
 void registry_fenced(struct registry *, struct controller *);
 /* Is one of this host's still draining writes? */
 bool registry_is_draining(struct registry *, const char *hostnqn, const uint8_t *hostid);
-/* The controllers of a subsystem are told that a host has changed a namespace; each asks
- * which (NSID, or FFFFFFFFh) and is not removed before it has. */
+/* What a controller's owner learns of other workers. */
+struct news {
+	uint32_t nsid;			/* a host has changed it; FFFFFFFFh: several; 0: none */
+	bool has_failed;		/* the storage, below one of its commands */
+};
+/* Told by one that serves a controller of the subsystem, or a queue of this controller; who
+ * is told asks what there is, and is not removed before he has. */
 void registry_notice(struct registry *, const struct subsystem_life *, uint32_t nsid);
-uint32_t registry_noticed(struct registry *, struct controller *);
+void registry_notice_failure(struct registry *, struct controller *);
+struct news registry_noticed(struct registry *, struct controller *);
 /* CNTLIDs of a subsystem in their order, from one on; with an NSID of those alone whose
  * hosts see that namespace.  How many there are of `room`. */
 unsigned int registry_list(struct registry *, const struct subsystem *, uint32_t nsid,

@@ -8,7 +8,8 @@
 
 target() {
 	NVMFCTL=$(dirname "$NVMFD")/../tools/nvmfctl/nvmfctl
-	nvmfd --rpc-socket="$WORK/store/rpc" ramdisk:64M "file:$(store ns2 48M)" "file:$(store ns3 8M)?ro" "file:$(store answers 1M)"
+	nvmfd --rpc-socket="$WORK/store/rpc" ramdisk:64M "file:$(store ns2 48M)" "file:$(store ns3 8M)?ro" "file:$(store answers 1M)" \
+		'error:read=EIO&offset=1M&length=64K/ramdisk:2M'
 }
 
 # --- on the machine ------------------------------------------------------------------------
@@ -171,6 +172,24 @@ uncorrectable() {
 	same "$device" '... and can be read'
 }
 
+# The host's administrator hears of it by a uevent, and by the log; the host goes on.
+storage_fails() {
+	local device=$1 what
+	may_say 'Read\(0x2\) @ LBA 2050, 1 blocks, Unrecovered Read Error'
+	for what in 'storage fails' '... fails again, once the log was read'; do
+		rm -f /tmp/listens
+		background python3 uevents.py 30 /tmp/listens ACTION=change NVME_AEN=0x010400
+		within 10 test -e /tmp/listens
+		ok "$what: dd" eval '! dd if="$device" of=/dev/null bs=512 skip=2050 count=1 iflag=direct 2>/tmp/failure'
+		ended '... a uevent: Transient Internal Error'
+		nvme error-log /dev/nvme0 -e 1 >/tmp/errors
+		ok '... error-log: Unrecovered Read Error' grep -qi 'unrecovered read error' /tmp/errors
+		is '... at that block' $(($(sed -n 's/^lba[[:space:]]*:[[:space:]]*//p' /tmp/errors))) 2050
+	done
+	is '... the controller is live' "$(cat /sys/class/nvme/nvme0/state)" live
+	ok '... what else there is can be read' dd if="$device" of=/dev/null bs=1M count=1 iflag=direct
+}
+
 read_only() {
 	local device=$1
 	fails 'Namespace is Write Protected' 'read-only: nvme write' nvme write "$device" -s 0 -c 0 -z 512 -d $COPY
@@ -300,7 +319,13 @@ inside() {
 		write_protection "$ram"
 		gives_memory_back "$ram"
 		read_only "$protected"
+		storage_fails "$(device 5)"
 		hears "$file"
 	fi
 	ok 'nvme disconnect' disconnect
+}
+
+outside() {
+	[ $PEER = nvmet ] || target
+	ok_guest -f "$here/jobs/uevents.py" inside
 }
