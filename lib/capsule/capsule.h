@@ -77,6 +77,9 @@ struct capsule_sink_ops {
 	void (*received)(struct capsule *);
 	/* Optional: the transport answers with `status` itself, which may still be changed. */
 	void (*refused)(struct capsule *);
+	/* Optional: another command has come under the identifier of this one, which its host
+	 * may have given up.  True: that has been dropped, and the other is as good as any. */
+	bool (*yields)(struct capsule *, const struct capsule *other);
 	/* Optional: all that came together has been delivered, or something is about to
 	 * be sent.  What the sink has responded to and not yet done, it does now. */
 	void (*settle)(struct capsule_queue *);
@@ -122,6 +125,9 @@ struct capsule_transport_ops {
 	 * `sent` may be called from within.
 	 */
 	void (*respond)(struct capsule *);
+	/* No response: its host waits for none.  Nothing of it has been asked for or sent;
+	 * `sent` is called from within. */
+	void (*drop)(struct capsule *);
 };
 
 /* One queue, seen from both sides.  The sink embeds it. */
@@ -151,6 +157,11 @@ static inline bool capsule_lend(struct capsule *c, const void *data, uint32_t le
 static inline struct capsule *capsule_find(struct capsule_queue *q, uint16_t cid)
 {
 	return q->transport->find(q, cid);
+}
+
+static inline void capsule_drop(struct capsule *c)
+{
+	c->queue->transport->drop(c);
 }
 
 static inline bool capsule_give_up(struct capsule *c, uint16_t status)

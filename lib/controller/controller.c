@@ -132,7 +132,7 @@ void controller_end(struct controller *c, const char *reason)
 	/* From here on it can't be freed before end_admin has run. */
 	c->is_end_posted = true;
 	keep_alive_stop(c);
-	event_abort_all(c, NVME_ABORTED_SQ_DELETION);
+	event_abort_all(c);
 	end_io_queues(c);
 	worker_post(c->station->worker, &c->end);
 }
@@ -288,7 +288,7 @@ static void start_drain(struct controller *c, enum drain why)
 	keep_alive_stop(c);
 	keep_association(c);
 	timer_arm(&w->timers, &c->drain_deadline, w->now + DRAIN_DEADLINE_S * NS_PER_S);
-	event_abort_all(c, NVME_ABORTED_SQ_DELETION);
+	event_forget_all(c);
 	end_io_queues(c);
 	if (!c->queue_count)
 		drained(c);

@@ -393,8 +393,13 @@ void event_health_read(struct controller *);
 uint8_t event_warnings(const struct controller *);
 /* A threshold, or what the host wants to know of, has changed. */
 void event_check_health(struct controller *);
-/* Answers every AER that is held. */
-void event_abort_all(struct controller *, uint16_t status);
+/* The AERs that are held end as aborted: the connection does. */
+void event_abort_all(struct controller *);
+/* ... without an answer, where a controller is reset or shut down: its host may have given
+ * their identifiers to others. */
+void event_forget_all(struct controller *);
+/* Whether that is one of them: its host has given up all, then. */
+bool event_forget(const struct request *);
 bool event_abort_one(struct controller *, uint16_t cid);
 
 /* ---- commands ---------------------------------------------------------------------------- */

@@ -267,10 +267,32 @@ void event_hold(struct request *r)
 	send_notices(c);
 }
 
-void event_abort_all(struct controller *c, uint16_t status)
+void event_abort_all(struct controller *c)
 {
 	while (c->aer_count)
-		request_end(c->aers[--c->aer_count], status);
+		request_end(c->aers[--c->aer_count], NVME_ABORTED_SQ_DELETION);
+}
+
+void event_forget_all(struct controller *c)
+{
+	while (c->aer_count)
+		capsule_drop(&c->aers[--c->aer_count]->capsule);
+}
+
+bool event_forget(const struct request *r)
+{
+	struct controller *c = r->queue->controller;
+
+	/* Those of an I/O queue are none: nobody but the owner may look at his. */
+	if (!c || r->queue->qid)
+		return false;
+	for (unsigned int i = 0; i < c->aer_count; i++) {
+		if (c->aers[i] != r)
+			continue;
+		event_forget_all(c);
+		return true;
+	}
+	return false;
 }
 
 bool event_abort_one(struct controller *c, uint16_t cid)

@@ -130,6 +130,17 @@ static void sink_refused(struct capsule *c)
 	c->status = error_note(request_of(c), c->status, NULL);
 }
 
+/*
+ * SPDK's host frees the identifiers of its event requests before it shuts a controller down,
+ * without a word, and uses them for Property Get and Set.
+ */
+static bool sink_yields(struct capsule *c, const struct capsule *other)
+{
+	struct request *r = request_of(c);
+
+	return other->sqe.opcode == NVME_OPCODE_FABRICS && event_forget(r);
+}
+
 static void sink_settle(struct capsule_queue *cq)
 {
 	late_settle(queue_of(cq)->station);
@@ -154,6 +165,7 @@ static const struct capsule_sink_ops sink_ops = {
 	.command = sink_command,
 	.received = sink_received,
 	.refused = sink_refused,
+	.yields = sink_yields,
 	.settle = sink_settle,
 	.sent = sink_sent,
 	.hold = io_hold,

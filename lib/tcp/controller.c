@@ -191,6 +191,14 @@ static void respond(struct capsule *c)
 		conn->queue->sink->sent(c);
 }
 
+static void drop(struct capsule *c)
+{
+	struct tcp_conn *conn = c->queue->connection;
+
+	flight_remove(conn, c);
+	conn->queue->sink->sent(c);
+}
+
 /* A command that is no matter of the sink's, or not any more. */
 static void refuse(struct tcp_conn *conn, struct capsule *c, uint16_t status)
 {
@@ -321,6 +329,14 @@ static void advance_head(struct tcp_conn *conn)
 		conn->sqhd = 0;
 }
 
+static bool is_in_use(struct tcp_conn *conn, const struct capsule *c)
+{
+	const struct capsule_sink_ops *sink = conn->queue->sink;
+	struct capsule *other = flight_find(conn, capsule_cid(c));
+
+	return other && !(sink->yields && sink->yields(other, c));
+}
+
 static void command(struct tcp_conn *conn, const struct tcp_command *pdu,
 		    const uint8_t *data, bool is_corrupt)
 {
@@ -344,7 +360,7 @@ static void command(struct tcp_conn *conn, const struct tcp_command *pdu,
 	c->in_capsule_stays = data && data != conn->rx.gather;
 	advance_head(conn);
 	conn->counters.commands++;
-	if (flight_find(conn, capsule_cid(c))) {
+	if (is_in_use(conn, c)) {
 		refuse(conn, c, NVME_COMMAND_ID_CONFLICT);
 		return;
 	}
@@ -463,6 +479,7 @@ static const struct capsule_transport_ops controller_ops = {
 	.find = find,
 	.give_up = give_up,
 	.respond = respond,
+	.drop = drop,
 };
 
 void tcp_controller_init(struct tcp_conn *conn, struct capsule_queue *queue,

@@ -296,6 +296,66 @@ class Events(AdminCase):
             self.assert_success(self.ctrl.identify())
         self.assertFalse(any(event.done for event in held))
 
+    def test_they_end_unanswered_with_a_reset_or_shutdown(self):
+        """Who takes his controller down may have given their identifiers to others."""
+        for take_down in (self.ctrl.disable, self.shut_down):
+            with self.subTest(take_down.__name__):
+                held = [self.admin.submit(Sqe(Admin.ASYNC_EVENT)) for _ in range(3)]
+                take_down()
+                for event in held:
+                    self.assertFalse(event.done)
+                    # An answer to it from now on is one to nothing, and fails the test.
+                    del self.admin.in_flight[event.cid]
+                self.ctrl.disable()
+                self.ctrl.enable()
+                for _ in range(self.ctrl.identify_controller().aerl + 1):
+                    self.admin.submit(Sqe(Admin.ASYNC_EVENT))
+                self.assert_success(self.ctrl.identify())
+                self.ctrl.disable()
+                self.admin.in_flight.clear()
+                self.ctrl.enable()
+
+    def shut_down(self):
+        self.admin.property_set(wire.Prop.CC, CC_ENABLE | 1 << 14)
+        self.ctrl.wait_csts(0xC, 0x8)
+
+    def fabrics_reply(self, sqe, cid):
+        """... to a Fabrics command under an identifier that is taken."""
+        packed = sqe.pack(cid, wire.sgl(wire.SGL_TRANSPORT, 0))
+        self.admin.submitted += 1
+        self.admin.send_raw(self.admin.encode(wire.Pdu.CMD, packed))
+        cqe = wire.Cqe.unpack(self.admin.receive_pdu().header[8:])
+        self.assertEqual(cqe.cid, cid)
+        return cqe
+
+    def test_a_host_may_forget_them_and_shut_down_under_their_identifiers(self):
+        """As SPDK's does, which frees them by itself first."""
+        held = [self.admin.submit(Sqe(Admin.ASYNC_EVENT)) for _ in range(4)]
+        last = held[-1].cid
+        cqe = self.fabrics_reply(wire.property_get(wire.Prop.CC, 4), last)
+        self.assertEqual((cqe.sc, cqe.dw0), (Sc.SUCCESS, CC_ENABLE))
+        for event in held:
+            del self.admin.in_flight[event.cid]
+        cqe = self.fabrics_reply(wire.property_set(wire.Prop.CC, CC_ENABLE | 1 << 14), last)
+        self.assertEqual(cqe.sc, Sc.SUCCESS)
+        self.ctrl.wait_csts(0xC, 0x8)
+
+    def test_what_they_waited_for_comes_to_those_that_follow(self):
+        held = self.admin.submit(Sqe(Admin.ASYNC_EVENT))
+        self.fabrics_reply(wire.property_get(wire.Prop.VS, 4), held.cid)
+        del self.admin.in_flight[held.cid]
+        self.assert_success(self.admin.run(wire.set_features(Feature.ASYNC_EVENT_CONFIG, 2)))
+        self.assert_success(self.admin.run(wire.set_features(Feature.TEMPERATURE_THRESHOLD, 273)))
+        self.assert_success(self.ctrl.identify())
+        event = self.admin.wait(self.admin.submit(Sqe(Admin.ASYNC_EVENT)))
+        self.assertEqual(event.cqe.dw0 & 0xFFFF, 0x0101)
+
+    def test_another_command_may_not_take_the_place_of_one(self):
+        held = self.admin.submit(Sqe(Admin.ASYNC_EVENT))
+        cqe = self.fabrics_reply(Sqe(Admin.KEEP_ALIVE), held.cid)
+        self.assertEqual(cqe.sc, Sc.CID_CONFLICT)
+        self.assertFalse(held.done)
+
     def test_a_held_request_is_no_obstacle_to_the_end(self):
         self.admin.submit(Sqe(Admin.ASYNC_EVENT))
         self.admin.property_set(wire.Prop.CC, CC_ENABLE | 1 << 14)
