@@ -40,7 +40,8 @@ static bool is_writing(const struct backend_op *op)
 }
 
 /* Of a piece that is not all there any more. */
-static uint16_t is_beyond(const struct namespace *ns, const struct backend_op *op, uint64_t *lba)
+static uint16_t beyond_the_end(const struct namespace *ns, const struct backend_op *op,
+			       uint64_t *lba)
 {
 	uint64_t first = op->offset >> ns->lba_shift;
 
@@ -65,7 +66,7 @@ static uint16_t why_not(const struct request *r, uint64_t *lba)
 	if (is_writing(op) && namespace_is_protected(now))
 		return NVME_NAMESPACE_WRITE_PROTECTED | NVME_DNR;
 	if (op->offset + op->length > now->blocks << now->lba_shift)
-		return is_beyond(now, op, lba);
+		return beyond_the_end(now, op, lba);
 	return op->opcode == BACKEND_READ && namespace_has_marks(now) ?
 	       io_look_for_marks(r, now, op, lba) : NVME_SUCCESS;
 }
