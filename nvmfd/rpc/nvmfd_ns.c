@@ -112,8 +112,10 @@ static int replace(struct model *m, const char *nqn, struct namespace_settings *
 static void set_namespace(struct rpc_call *c, const struct ns_place *place)
 {
 	const struct ns_params *p = c->params;
+	/* Read only by itself, or because its device is? */
+	bool is_read_only = place->ns->is_read_only && !place->ns->backend->info.read_only;
 	struct namespace_settings ns = { .nsid = p->nsid, .id = place->ns->id,
-					 .is_read_only = place->ns->is_read_only,
+					 .is_read_only = is_read_only,
 					 .is_hidden = place->is_hidden,
 					 .protection = protection_of(c) };
 	struct replaced old = { 0 };
