@@ -257,22 +257,28 @@ static void settled(struct backend_op *op, int result)
 	io_end(r, result);
 }
 
-static void settle(struct request *r)
+/* Whoever has protected it looks after that. */
+static void settled_as_well(struct backend_op *op, int result)
+{
+	io_end(container_of(op, struct request, op), result);
+}
+
+static void settle(struct request *r, bool was_protected)
 {
 	int result;
 
 	r->op.opcode = BACKEND_FLUSH;
-	r->op.done = settled;
+	r->op.done = was_protected ? settled_as_well : settled;
 	result = backend_submit(r->ns->backend, &r->queue->station->lane, &r->op);
 	if (result != BACKEND_PENDING)
-		settled(&r->op, result);
+		r->op.done(&r->op, result);
 }
 
 /* The states that last until a power cycle, or for ever, there are not. */
 static void set_protection(struct request *r, uint32_t value)
 {
 	uint16_t status = io_bind(r);
-	bool was;
+	bool was, is = value == NVME_PROTECTED;
 
 	if (status) {
 		request_end(r, status);
@@ -283,19 +289,17 @@ static void set_protection(struct request *r, uint32_t value)
 		return;
 	}
 	was = namespace_is_protected(r->ns);
-	if (r->ns->is_read_only && value != NVME_PROTECTED) {
+	if (r->ns->is_read_only && !is) {
 		request_refuse(r, NVME_FEATURE_NOT_CHANGEABLE, NVME_ERROR_LOCATION(44, 0));
 		return;
 	}
-	if (was == (value == NVME_PROTECTED)) {
-		request_end(r, NVME_SUCCESS);
-		return;
-	}
-	protect(r, !was);
-	if (was || !r->ns->has_volatile_cache)
-		request_end(r, NVME_SUCCESS);
+	if (was != is)
+		protect(r, is);
+	/* Another host's may be under way, and it is promised no less. */
+	if (is && !r->ns->is_read_only && r->ns->has_volatile_cache)
+		settle(r, was);
 	else
-		settle(r);
+		request_end(r, NVME_SUCCESS);
 }
 
 static const struct namespace *namespace_of(const struct request *r)

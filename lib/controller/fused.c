@@ -93,8 +93,13 @@ static bool may_be_read(struct request *first, struct request *second)
 
 static void submit(struct request *second)
 {
+	uint16_t status = io_check_writable(second);	/* data may come late */
 	int result;
 
+	if (status) {
+		end_both(second->pair, NVME_FAILED_FUSED, second, status);
+		return;
+	}
 	if (namespace_has_marks(second->ns) && !may_be_read(second->pair, second))
 		return;
 	late_settle(second->queue->station);	/* what came before may be what is expected */

@@ -337,6 +337,17 @@ static void submit_write(struct request *r)
 	submit(r);
 }
 
+/* Its data may have come late, and the namespace have been protected meanwhile. */
+static void write_received(struct request *r)
+{
+	uint16_t status = io_check_writable(r);
+
+	if (status)
+		request_end(r, status);
+	else
+		submit_write(r);
+}
+
 /* The data is fetched by R2T; io_received goes on. */
 static void fetch(struct request *r)
 {
@@ -441,7 +452,7 @@ static const struct row {
 } rows[] = {
 	[NVME_IO_FLUSH] = { { NVME_IO_FLUSH, false, "Flush", io_flush, OF_READING }, NULL, NULL },
 	[NVME_IO_WRITE] = { { NVME_IO_WRITE, false, "Write", io_write, OF_WRITING },
-			    submit_write, fetch },
+			    write_received, fetch },
 	[NVME_IO_READ] = { { NVME_IO_READ, false, "Read", io_read, OF_READING }, NULL, submit_read },
 	[NVME_IO_WRITE_UNCORRECTABLE] = { { NVME_IO_WRITE_UNCORRECTABLE, false,
 					    "Write Uncorrectable", io_write_uncorrectable,

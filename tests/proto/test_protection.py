@@ -66,6 +66,35 @@ class Protection(ProtectionCase):
         self.assert_status(command, Sc.WRITE_PROTECTED)
         self.assertEqual(command.granted, 0)
 
+    def asked(self, blocks=64):
+        """A write whose data has been asked for, and waits."""
+        command = self.queue.submit(wire.write(1, 0, blocks), bytes(blocks * 512), in_capsule=False)
+        while not command.r2ts:
+            self.queue.step()
+        return command
+
+    def test_data_that_comes_late_is_not_written(self):
+        self.assert_success(write_blocks(self.queue, 0, BEFORE))
+        self.queue.hold_r2t = True
+        command = self.asked()
+        self.assert_success(self.set(PROTECTED))
+        self.queue.answer_r2t(command)
+        self.assert_status(self.queue.wait(command), Sc.WRITE_PROTECTED, dnr=True)
+        self.assertEqual(bytes(read_blocks(self.queue, 0, 8).data), BEFORE)
+
+    def test_a_pair_whose_data_comes_late_does_not_write(self):
+        self.assert_success(write_blocks(self.queue, 0, BEFORE))
+        self.queue.hold_r2t = True
+        first, second = submit_pair(self.queue, 0, BEFORE[:512], bytes(512), (True, False))
+        while not second.r2ts:
+            self.queue.step()
+        self.assert_success(self.set(PROTECTED))
+        self.queue.answer_r2t(second)
+        self.queue.wait_all([first, second])
+        self.assert_status(first, Sc.FAILED_FUSED)
+        self.assert_status(second, Sc.WRITE_PROTECTED)
+        self.assertEqual(bytes(read_blocks(self.queue, 0, 8).data), BEFORE)
+
     def test_it_can_be_written_again_afterwards(self):
         self.assert_success(self.set(PROTECTED))
         self.assert_success(self.set(NONE))
@@ -129,6 +158,19 @@ class Protection(ProtectionCase):
         self.call('nvmf_subsystem_remove_ns', nqn=self.target.nqn, nsid=9)
         self.call('nvmf_subsystem_add_ns', **add)
         self.assertEqual(self.get(9), NONE)
+
+
+class Devices(ProtectionCase):
+
+    def test_what_a_device_forbids_stays_with_it(self):
+        self.call('bdev_null_create', name='n', num_blocks=2048, block_size=512)
+        self.assert_status(write_blocks(self.queue, 0, BEFORE, nsid=3), Sc.WRITE_PROTECTED)
+        self.call('nvmfd_set_ns', nqn=self.target.nqn, nsid=3, device='n')
+        self.assert_success(write_blocks(self.queue, 0, BEFORE, nsid=3))
+        self.assertEqual(self.ctrl.identify_namespace(3).nsattr, 0)
+        self.call('nvmfd_set_ns', nqn=self.target.nqn, nsid=3, read_only=True)
+        self.call('nvmfd_set_ns', nqn=self.target.nqn, nsid=3, hidden=False)
+        self.assertEqual(self.ctrl.identify_namespace(3).nsattr, 1)
 
 
 class Operator(ProtectionCase):
@@ -232,6 +274,19 @@ class Files(RoomCase):
         self.assertEqual(self.protect(ctrl, PROTECTED), Sc.WRITE_FAULT)
         self.assertEqual(ctrl.identify_namespace(1).nsattr, 0)
         self.assertEqual(write_blocks(queue, 0, BEFORE).cqe.sc, Sc.SUCCESS)
+
+    def test_a_second_host_is_promised_no_less(self):
+        """... while the first one's flush is under way, and then fails."""
+        self.room.file('disk', 1 << 20)
+        target = self.serve('delay:flush-ms=300/error:flush=EIO/disk?bs=512')
+        self.addCleanup(target.stop)
+        target.start()
+        ctrls = [self.controller(target) for _ in range(3)]
+        commands = [ctrl.admin.submit(wire.set_features(Feature.WRITE_PROTECTION, PROTECTED, nsid=1))
+                    for ctrl in ctrls]
+        for ctrl, command in zip(ctrls, commands):
+            self.assertEqual(ctrl.admin.wait(command).cqe.sc, Sc.WRITE_FAULT)
+        self.assertEqual(ctrls[0].identify_namespace(1).nsattr, 0)
 
 
 if __name__ == '__main__':
