@@ -2,6 +2,7 @@
 #include "config/checking.h"
 #include "config/mistake.h"
 #include "config/settings.h"
+#include "config/value.h"
 
 #include "device_spec.h"
 
@@ -155,6 +156,40 @@ static void check_own_namespace(struct checking *c, const struct config_own_name
 	names_refuse_twins(c->mistakes, list, ns->hosts, ns->host_count);
 }
 
+static void check_own_identities(struct checking *c, const struct config_own_subsystem *own,
+				 const char *list)
+{
+	struct entries ids;
+	uint8_t (*bytes)[8] = calloc(own->namespace_count + 1, sizeof(*bytes));
+
+	if (!bytes || !entries_open(&ids, own->namespace_count, c->mistakes)) {
+		free(bytes);
+		return;
+	}
+	for (size_t i = 0; i < own->namespace_count; i++) {
+		const char *text = own->namespaces[i].eui64;
+		bool is_given = text && value_eui64(text, bytes[i]) && memcmp(bytes[i], (uint8_t[8]){ 0 }, 8);
+
+		entries_add(&ids, is_given ? bytes[i] : NULL, sizeof(bytes[i]), i);
+	}
+	entries_refuse_twins(&ids, c->mistakes, list, ".eui64");
+	entries_close(&ids);
+	free(bytes);
+}
+
+static void check_own_limit(struct checking *c, const struct config_own_subsystem *own,
+			    const struct config_subsystem *s, const char *at)
+{
+	for (size_t i = 0; s && own->nn.value && i < s->namespace_count; i++) {
+		const struct config_number *nsid = &s->namespaces[i].nsid;
+
+		if (nsid->given && nsid->value > own->nn.value)
+			mistake_at_path(c->mistakes, at, "nn is %lld, expected no less than the nsid of each"
+					" of the subsystem's namespaces, as %lld", (long long)own->nn.value,
+					(long long)nsid->value);
+	}
+}
+
 static void check_own_subsystem(struct checking *c, size_t index)
 {
 	const struct config_own_subsystem *own = &c->config->own_subsystems[index];
@@ -180,6 +215,9 @@ static void check_own_subsystem(struct checking *c, size_t index)
 	}
 	entries_refuse_twins(&nsids, c->mistakes, list, ".nsid");
 	entries_close(&nsids);
+	check_own_identities(c, own, list);
+	snprintf(at, sizeof(at), "nvmfd.subsystems[%zu]", index);
+	check_own_limit(c, own, s, at);
 }
 
 static void refuse_twin_own(struct checking *c)
