@@ -91,15 +91,27 @@ static bool may_be_read(struct request *first, struct request *second)
 	return false;
 }
 
+/* Whether the Write may still be done; else both have ended. */
+static bool may_go_on(struct request *first, struct request *second)
+{
+	uint64_t lba;
+	uint16_t status = io_look_again(second, second->ns, &second->op, &lba);
+
+	if (!status)
+		return true;
+	first->pair = second->pair = NULL;
+	second->location = NVME_ERROR_NO_LOCATION;
+	request_end(first, NVME_FAILED_FUSED);
+	request_fail_at(second, status, second->ns->nsid, lba);
+	return false;
+}
+
 static void submit(struct request *second)
 {
-	uint16_t status = io_check_writable(second);	/* data may come late */
 	int result;
 
-	if (status) {
-		end_both(second->pair, NVME_FAILED_FUSED, second, status);
+	if (!may_go_on(second->pair, second))
 		return;
-	}
 	if (namespace_has_marks(second->ns) && !may_be_read(second->pair, second))
 		return;
 	late_settle(second->queue->station);	/* what came before may be what is expected */

@@ -253,6 +253,12 @@ static bool may_be_read(struct request *r)
 	return !status;
 }
 
+static void read_resumed(struct request *r)
+{
+	if (io_may_go_on(r))
+		submit_read(r);
+}
+
 static bool start(struct request *r, enum backend_opcode opcode)
 {
 	struct extent e;
@@ -337,14 +343,9 @@ static void submit_write(struct request *r)
 	submit(r);
 }
 
-/* Its data may have come late, and the namespace have been protected meanwhile. */
 static void write_received(struct request *r)
 {
-	uint16_t status = io_check_writable(r);
-
-	if (status)
-		request_end(r, status);
-	else
+	if (io_may_go_on(r))
 		submit_write(r);
 }
 
@@ -453,7 +454,8 @@ static const struct row {
 	[NVME_IO_FLUSH] = { { NVME_IO_FLUSH, false, "Flush", io_flush, OF_READING }, NULL, NULL },
 	[NVME_IO_WRITE] = { { NVME_IO_WRITE, false, "Write", io_write, OF_WRITING },
 			    write_received, fetch },
-	[NVME_IO_READ] = { { NVME_IO_READ, false, "Read", io_read, OF_READING }, NULL, submit_read },
+	[NVME_IO_READ] = { { NVME_IO_READ, false, "Read", io_read, OF_READING }, NULL,
+			   read_resumed },
 	[NVME_IO_WRITE_UNCORRECTABLE] = { { NVME_IO_WRITE_UNCORRECTABLE, false,
 					    "Write Uncorrectable", io_write_uncorrectable,
 					    OF_WRITING }, NULL, NULL },

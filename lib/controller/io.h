@@ -22,6 +22,15 @@ static inline uint16_t io_extent(struct request *r, uint32_t most, struct extent
 uint16_t io_check_writable(const struct request *);
 
 /*
+ * again.c, of a command that has waited.  Whether an operation may still be done: 0, or the
+ * status and the block that it is about where that is known.
+ */
+uint16_t io_look_again(const struct request *, const struct namespace *,
+		       const struct backend_op *, uint64_t *lba);
+/* ... r->op; false: the request has ended. */
+bool io_may_go_on(struct request *);
+
+/*
  * Data from the host, checked by request_check_from_host: all of it comes into the
  * capsule's window, and then the command's `received` goes on, perhaps from within.
  * `received` and `resumed` stand in its row; the latter goes on when a buffer that

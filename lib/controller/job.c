@@ -39,36 +39,14 @@ static bool is_writing(const struct backend_op *op)
 	return op->opcode == BACKEND_WRITE || op->opcode == BACKEND_ZERO;
 }
 
-/* Of a piece that is not all there any more. */
-static uint16_t beyond_the_end(const struct namespace *ns, const struct backend_op *op,
-			       uint64_t *lba)
-{
-	uint64_t first = op->offset >> ns->lba_shift;
-
-	*lba = first > ns->blocks ? first : ns->blocks;
-	return NVME_LBA_OUT_OF_RANGE | NVME_DNR;
-}
-
-/* The namespace may have become another one on the way, or have gone.  The status, and the
- * block that it is about where that is known. */
+/* The status, and the block that it is about where that is known. */
 static uint16_t why_not(const struct request *r, uint64_t *lba)
 {
-	const struct queue *q = r->queue;
-	const struct backend_op *op = &r->job.op;
-	const struct namespace *now = view_namespace(q->view, r->job.ns->nsid);
-
-	if (q->connection.has_ended)
+	if (r->queue->connection.has_ended)
 		return NVME_ABORTED_SQ_DELETION;
 	if (r->is_aborted)
 		return NVME_ABORT_REQUESTED;
-	if (!now || now->backend != r->job.ns->backend)
-		return NVME_INVALID_NAMESPACE | NVME_DNR;
-	if (is_writing(op) && namespace_is_protected(now))
-		return NVME_NAMESPACE_WRITE_PROTECTED | NVME_DNR;
-	if (op->offset + op->length > now->blocks << now->lba_shift)
-		return beyond_the_end(now, op, lba);
-	return op->opcode == BACKEND_READ && namespace_has_marks(now) ?
-	       io_look_for_marks(r, now, op, lba) : NVME_SUCCESS;
+	return io_look_again(r, r->job.ns, &r->job.op, lba);
 }
 
 /* Nothing was wrong with the command when it came. */

@@ -173,6 +173,72 @@ class Devices(ProtectionCase):
         self.assertEqual(self.ctrl.identify_namespace(3).nsattr, 1)
 
 
+class Late(ProtectionCase):
+    """Data that comes when the namespace is not what it was."""
+    devices = ('ramdisk:2M?nsid=1',)
+    NEW = pattern(64, seed=9)
+
+    def setUp(self):
+        super().setUp()
+        self.queue.hold_r2t = True
+        self.device = self.call('nvmfd_get_subsystems')[0]['namespaces'][0]['device']
+
+    def begin(self, slba=0):
+        command = self.queue.submit(wire.write(1, slba, 64), self.NEW, in_capsule=False)
+        while not command.r2ts:
+            self.queue.step()
+        return command
+
+    def end(self, command, status):
+        self.queue.answer_r2t(command)
+        self.assert_status(self.queue.wait(command), status, dnr=True)
+
+    def test_another_subsystem_has_the_device_by_now(self):
+        command = self.begin()
+        self.call('nvmf_subsystem_remove_ns', nqn=self.target.nqn, nsid=1)
+        other = 'nqn.2026-11.org.example:other'
+        self.call('nvmfd_add_subsystem', nqn=other, allow_any_host=True)
+        self.call('nvmfd_add_ns', nqn=other, device=self.device, nsid=1)
+        for port in self.call('nvmfd_get_ports'):
+            if self.target.nqn in str(port):
+                self.call('nvmfd_link_port', id=port['id'], nqn=other)
+        theirs = self.io(subnqn=other)
+        self.end(command, Sc.INVALID_NAMESPACE)
+        self.assertEqual(bytes(read_blocks(theirs, 0, 64).data), bytes(64 * 512))
+
+    def test_it_became_read_only(self):
+        command = self.begin()
+        self.call('nvmfd_set_ns', nqn=self.target.nqn, nsid=1, read_only=True)
+        self.end(command, Sc.WRITE_PROTECTED)
+        self.assertEqual(bytes(read_blocks(self.queue, 0, 64).data), bytes(64 * 512))
+
+    def test_its_device_became_smaller(self):
+        command = self.begin(4096 - 64)
+        self.call('nvmfd_resize_device', name=self.device, size=1 << 20)
+        self.end(command, Sc.LBA_OUT_OF_RANGE)
+        self.call('nvmfd_resize_device', name=self.device, size=2 << 20)
+        self.assertEqual(bytes(read_blocks(self.queue, 4096 - 64, 64).data), bytes(64 * 512))
+
+
+class LateBuffers(ProtectionCase):
+    devices = ('delay:read-ms=1/ramdisk:2M?nsid=1',)
+    args = ('--rpc-socket', 'rpc', '--workers', '1', '--buffers', '4M')
+
+    def test_a_read_that_waited_for_one_when_its_device_became_smaller(self):
+        self.queue.hold_r2t = True
+        write = self.queue.submit(wire.write(1, 0, 512), bytes(512 * 512), in_capsule=False)
+        while not write.r2ts:
+            self.queue.step()
+        read = self.queue.submit(wire.read(1, 4096 - 64, 64), length=64 * 512)
+        self.assert_success(self.queue.run(wire.flush(1)))      # they have all been looked at
+        device = self.call('nvmfd_get_subsystems')[0]['namespaces'][0]['device']
+        self.call('nvmfd_resize_device', name=device, size=1 << 20)
+        self.assertFalse(read.done)
+        self.queue.answer_r2t(write)
+        self.assert_success(self.queue.wait(write))
+        self.assert_status(self.queue.wait(read), Sc.LBA_OUT_OF_RANGE, dnr=True)
+
+
 class Operator(ProtectionCase):
     """Who runs the target sees it, sets it and lifts it."""
 
