@@ -60,6 +60,15 @@ static int refuse_port(const struct config_port *p, char *error, size_t size)
 	return -EINVAL;
 }
 
+static int refuse_discovery_only(const struct config *c, char *error, size_t size)
+{
+	if (!c->discovery_only_count)
+		return 0;
+	snprintf(error, size, "nvmfd.discovery_only, port %s" NOT_THE_KERNEL
+		 "listens only where it serves a subsystem", c->discovery_only[0]);
+	return -EINVAL;
+}
+
 int kernel_refuse(const struct config *c, char *error, size_t error_size)
 {
 	int r = 0;
@@ -70,5 +79,5 @@ int kernel_refuse(const struct config *c, char *error, size_t error_size)
 		r = refuse_subsystem(&c->own_subsystems[i], error, error_size);
 	for (size_t i = 0; !r && i < c->port_count; i++)
 		r = refuse_port(&c->ports[i], error, error_size);
-	return r;
+	return r ? r : refuse_discovery_only(c, error, error_size);
 }

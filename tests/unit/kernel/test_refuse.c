@@ -42,6 +42,8 @@ static const struct {
 	{ OWN("'nn':9"), "nvmfd.subsystems 's', nn: the kernel's target (--kernel) has a limit of its own" },
 	{ "{'ports':[{'portid':7,'addr':{'traddr':'::1','trsvcid':'0','trtype':'tcp'}}]}",
 	  "port 7, addr.trsvcid is 0: the kernel's target (--kernel) does not say which it took" },
+	{ "{'ports':[{'portid':7,'addr':{'traddr':'::1','trsvcid':'1','trtype':'tcp'}}],'nvmfd':{'discovery_only':['7']}}",
+	  "nvmfd.discovery_only, port 7: the kernel's target (--kernel) listens only where it serves a subsystem" },
 };
 
 static void one_sentence_names_the_key(void **state)
