@@ -181,12 +181,12 @@ static void check_own_limit(struct checking *c, const struct config_own_subsyste
 			    const struct config_subsystem *s, const char *at)
 {
 	for (size_t i = 0; s && own->nn.value && i < s->namespace_count; i++) {
-		const struct config_number *nsid = &s->namespaces[i].nsid;
+		const struct config_namespace *ns = &s->namespaces[i];
 
-		if (nsid->given && nsid->value > own->nn.value)
+		if (ns->enable.value && ns->nsid.given && ns->nsid.value > own->nn.value)
 			mistake_at_path(c->mistakes, at, "nn is %lld, expected no less than the nsid of each"
-					" of the subsystem's namespaces, as %lld", (long long)own->nn.value,
-					(long long)nsid->value);
+					" namespace that is enabled, as %lld", (long long)own->nn.value,
+					(long long)ns->nsid.value);
 	}
 }
 

@@ -432,7 +432,9 @@ class Reloads(ServedCase):
         self.reload()
         self.assertEqual(self.connect().identify_controller().nn, 6)
         own['nn'] = 4
-        self.reload("nothing changes: '" + ONE + "' has a namespace 5, above 4")
+        self.reload('nvmfd.subsystems[0]: nn is 4, expected no less than the nsid of each namespace '
+                    'that is enabled, as 5')
+        self.assertEqual(self.connect().identify_controller().nn, 6)
 
     def test_another_port_takes_an_address_over(self):
         self.start()

@@ -100,9 +100,9 @@ static const struct bad {
 	  "f: nvmfd.subsystems[0].namespaces[2].nsid: the same as nvmfd.subsystems[0].namespaces[1].nsid,"
 	  " expected another\n"
 	  "f: nvmfd.subsystems[1].nqn: found no such name, expected the nqn of one of subsystems\n" },
-	{ "{'nvmfd':{'subsystems':[{'nqn':'s','nn':2}]},'subsystems':[{'nqn':'s','namespaces':[{'nsid':2},{'nsid':3}]}]}",
-	  "f: nvmfd.subsystems[0]: nn is 2, expected no less than the nsid of each of the subsystem's namespaces,"
-	  " as 3\n" },
+	{ "{'nvmfd':{'subsystems':[{'nqn':'s','nn':2}]},'subsystems':[{'nqn':'s','namespaces':["
+	  "{'nsid':2,'enable':1,'device':{'path':'/a'}},{'nsid':3,'enable':1,'device':{'path':'/b'}},{'nsid':4}]}]}",
+	  "f: nvmfd.subsystems[0]: nn is 2, expected no less than the nsid of each namespace that is enabled, as 3\n" },
 	{ "{'nvmfd':{'subsystems':[{'nqn':'s','namespaces':[{'nsid':1,'eui64':'0123456789abcdef'},"
 	  "{'nsid':2,'eui64':'0000000000000000'},{'nsid':3,'eui64':'0000000000000000'},"
 	  "{'nsid':4,'eui64':'0123456789ABCDEF'},{'nsid':5}]}]},"
