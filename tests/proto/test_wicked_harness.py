@@ -31,7 +31,9 @@ class Harmless(WickedCase):
 
     def test_a_line_that_is_said(self):
         self.says(A_TERM_REQ)
-        self.io().send_term()
+        queue = self.io()
+        queue.send_term()
+        queue.expect_end()      # before its controller ends, with all of its queues
 
     def test_a_short_stop_is_forgiven(self):
         stop_daemon(self, 0.3)
