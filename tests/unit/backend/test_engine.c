@@ -547,6 +547,43 @@ static void what_ended_within_the_flush_is_answered_behind_it(void **state)
 	close(fd);
 }
 
+/* How many of them have been read, whether answered or not. */
+static unsigned int filled(char (*b)[512])
+{
+	unsigned int n = 0;
+
+	for (int i = 0; i < MANY; i++)
+		n += b[i][0] != 0;
+	return n;
+}
+
+static void the_first_begin_before_the_flush(void **state)
+{
+	struct io_engine *e = *state;
+	char b[MANY][512] = { { 1 } };
+	struct call c[MANY];
+	int fd = scratch_file(0);
+
+	if (!strcmp(io_engine_name(e), "threads"))
+		NOT_HERE("io_uring is refused");
+	assert_int_equal(pwrite(fd, b, 512, 0), 512);
+	memset(b, 0, sizeof(b));
+	for (int i = 0; i < MANY; i++) {
+		submit(e, &c[i], IO_READ, fd, 0, b[i], 512);
+		assert_int_equal(filled(b), i < 3 ? 0 : 4);
+	}
+	drain_to(e, 0);
+	assert_int_equal(filled(b), MANY);
+	/* This file is one that ends at once. */
+	memset(b, 0, sizeof(b));
+	for (int i = 0; i < MANY; i++)
+		submit(e, &c[i], IO_READ, fd, 0, b[i], 512);
+	assert_int_equal(filled(b), 0);
+	drain_to(e, 0);
+	assert_int_equal(filled(b), MANY);
+	close(fd);
+}
+
 struct opener {
 	struct io_engine *e;
 	int result;
@@ -792,6 +829,7 @@ int main(void)
 		EACH(a_word_from_another_thread_wakes),
 		EACH(nothing_to_reap_is_not_readable),
 		EACH_RING(much_is_answered_in_parts),
+		EACH_RING(the_first_begin_before_the_flush),
 		EACH_RING(what_ended_within_the_flush_is_answered_behind_it),
 		EACH(may_be_opened_by_another_thread),
 		EACH(may_be_polled_by_epoll),
